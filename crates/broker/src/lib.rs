@@ -1,0 +1,9 @@
+//! The log that instances share. This crate knows rooms and users as names and entries as opaque
+//! bytes; it knows neither the wire nor the chat.
+//!
+//! [`Broker`] is the contract; [`embedded`] and [`redis`] keep it; [`follower`] turns the
+//! deliveries of a partition into a stream without gaps.
+
+pub mod contract;
+
+pub use contract::*;

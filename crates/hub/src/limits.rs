@@ -1,0 +1,34 @@
+//! Every limit of the hub, in one place. What happens when one is reached stands at its field.
+
+/// The limits of a hub and of its connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes that may wait for one connection (1 MiB). Beyond it waiting ephemeral frames are
+    /// dropped; if that is not enough the connection is closed as a slow consumer. One frame may
+    /// wait alone whatever its size.
+    pub outbox_bytes: usize,
+    /// Bytes that may wait for one held socket (1 MiB). The policy is that of the outbox.
+    pub held_bytes: usize,
+    /// Commands that may wait in front of one shard (1,024). Beyond it callers wait.
+    pub shard_queue: usize,
+    /// Publications that a shard gathers before it writes (1,024). The rest stays in its queue.
+    pub batch_publications: usize,
+    /// Bytes of publications that a shard gathers before it writes (256 KiB); a single larger one
+    /// goes alone. It bounds the buffer in which a topic's publications are joined.
+    pub batch_bytes: usize,
+    /// Sockets that a shard serves before it lets other tasks run (64).
+    pub yield_after: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            outbox_bytes: 1024 * 1024,
+            held_bytes: 1024 * 1024,
+            shard_queue: 1024,
+            batch_publications: 1024,
+            batch_bytes: 256 * 1024,
+            yield_after: 64,
+        }
+    }
+}

@@ -5,5 +5,6 @@
 //! deliveries of a partition into a stream without gaps.
 
 pub mod contract;
+pub mod redis;
 
 pub use contract::*;

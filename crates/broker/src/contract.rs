@@ -296,6 +296,9 @@ pub enum Error {
     /// Another process holds it.
     #[error("{0}")]
     InUse(String),
+    /// The partition is not one of `0..Broker::partitions()`.
+    #[error("there is no partition {0}")]
+    NoSuchPartition(u16),
 }
 
 impl Error {
@@ -344,6 +347,24 @@ pub struct Limits {
     pub partition_age: std::time::Duration,
     /// How long an idempotency id is remembered.
     pub id_window: std::time::Duration,
+}
+
+impl Limits {
+    /// What the embedded broker keeps on disk: everything.
+    pub fn embedded() -> Self {
+        Self {
+            room_entries: u64::MAX,
+            room_age: std::time::Duration::MAX,
+            partition_entries: u64::MAX,
+            partition_age: std::time::Duration::MAX,
+            ..Self::default()
+        }
+    }
+
+    /// What the embedded broker keeps in memory: as much as is kept elsewhere by default.
+    pub fn memory() -> Self {
+        Self::default()
+    }
 }
 
 impl Default for Limits {

@@ -1,0 +1,1 @@
+//! Turns the deliveries of one partition into a stream without gaps (sans-IO).

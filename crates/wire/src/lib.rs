@@ -2,7 +2,17 @@
 //! packets. No runtime, clock, randomness or logging: bytes in, values out, and back.
 //!
 //! Connections and sessions belong to `gateway`; fan-out of a [`Frame`] belongs to `hub`.
+//! Nothing here trusts its input: a decoder answers with a value or with the rule that was
+//! broken, and holds memory only for bytes that have arrived.
 
+#![cfg_attr(
+    not(test),
+    warn(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::panic)
+)]
+
+pub mod engine;
 pub mod frame;
+pub mod socket;
+pub mod websocket;
 
-pub use frame::Frame;
+pub use frame::{Frame, Part};

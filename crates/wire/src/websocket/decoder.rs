@@ -1,0 +1,209 @@
+//! From the bytes of a connection to whole messages (RFC 6455, sections 5 and 7).
+//!
+//! A frame that lies whole in the input is decoded where it lies. Only what is incomplete is
+//! kept: the raw bytes of one frame, and the fragments of one message.
+
+use std::mem;
+use std::ops::ControlFlow;
+
+use super::{DecodeError, Header, Message, Opcode, mask};
+
+/// Decodes one direction of a WebSocket connection.
+///
+/// Holds no heap memory unless a frame or a message is incomplete, and then only for bytes
+/// that have arrived. After a close frame, an error or a `Break` it takes no further input.
+#[derive(Debug)]
+pub struct Decoder {
+    /// Bytes of a whole message, over all its fragments.
+    limit: usize,
+    /// Whether the peer has to mask: it has, if we are the server.
+    masked: bool,
+    ended: bool,
+    /// The raw bytes of one incomplete frame.
+    partial: Vec<u8>,
+    message: Option<Fragments>,
+}
+
+/// A message whose last fragment has not come yet.
+#[derive(Debug)]
+struct Fragments {
+    opcode: Opcode,
+    payload: Vec<u8>,
+}
+
+impl Decoder {
+    /// For a server: frames must be masked. `limit` is in bytes of a whole message.
+    pub fn server(limit: usize) -> Self {
+        Self { limit, masked: true, ended: false, partial: Vec::new(), message: None }
+    }
+
+    /// For a client: frames must not be masked. `limit` is in bytes of a whole message.
+    pub fn client(limit: usize) -> Self {
+        Self { masked: false, ..Self::server(limit) }
+    }
+
+    /// Bytes of heap memory held for what is incomplete.
+    pub fn buffered(&self) -> usize {
+        let message = self.message.as_ref().map_or(0, |message| message.payload.capacity());
+        self.partial.capacity().saturating_add(message)
+    }
+
+    /// Consumes all of `input`, taking its masks off in place, and hands on each message that
+    /// it completes. What is incomplete is kept for the next call. When `on` breaks, the rest
+    /// is dropped and the decoder has ended.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the peer broke; messages before it were handed on, and the decoder
+    /// has ended.
+    pub fn feed(
+        &mut self,
+        input: &mut [u8],
+        mut on: impl FnMut(Message<'_>) -> ControlFlow<()>,
+    ) -> Result<(), DecodeError> {
+        if self.ended {
+            return Ok(());
+        }
+        let outcome = self.advance(input, &mut on);
+        if !matches!(outcome, Ok(ControlFlow::Continue(()))) {
+            self.ended = true;
+            self.partial = Vec::new();
+            self.message = None;
+        }
+        outcome.map(|_| ())
+    }
+
+    fn advance(
+        &mut self,
+        mut input: &mut [u8],
+        on: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, DecodeError> {
+        if !self.partial.is_empty() {
+            let Some((header, left)) = self.complete(input)? else {
+                return Ok(ControlFlow::Continue(()));
+            };
+            let mut frame = mem::take(&mut self.partial);
+            if self.frame(&header, &mut frame, on)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            let taken = input.len().saturating_sub(left);
+            input = input.get_mut(taken..).unwrap_or_default();
+        }
+        while let Some((header, frame_len)) = self.header(input)? {
+            if input.len() < frame_len {
+                break;
+            }
+            let (frame, rest) = mem::take(&mut input).split_at_mut(frame_len);
+            input = rest;
+            if self.frame(&header, frame, on)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        self.partial.extend_from_slice(input);
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Copies what the incomplete frame lacks from the front of `input`. If that makes it
+    /// whole: its header, and how many bytes of `input` are left.
+    fn complete(&mut self, input: &[u8]) -> Result<Option<(Header, usize)>, DecodeError> {
+        let mut rest = input.iter();
+        let (header, frame_len) = loop {
+            if let Some(found) = self.header(&self.partial)? {
+                break found;
+            }
+            // Byte by byte, so that nothing of the next frame is taken; 13 times at most.
+            let Some(byte) = rest.next() else { return Ok(None) };
+            self.partial.push(*byte);
+        };
+        let rest = rest.as_slice();
+        let missing = frame_len.saturating_sub(self.partial.len()).min(rest.len());
+        let (taken, rest) = rest.split_at(missing);
+        self.partial.extend_from_slice(taken);
+        Ok((self.partial.len() == frame_len).then_some((header, rest.len())))
+    }
+
+    /// Reads the header of a frame and decides whether that frame may come now.
+    fn header(&self, bytes: &[u8]) -> Result<Option<(Header, usize)>, DecodeError> {
+        let Some(header) = Header::read(bytes, self.masked)? else { return Ok(None) };
+        let held = match (&self.message, header.opcode) {
+            (None, Opcode::Continuation) => return Err(DecodeError::UnexpectedContinuation),
+            (Some(_), Opcode::Text | Opcode::Binary) => {
+                return Err(DecodeError::InterleavedMessage);
+            }
+            (Some(message), Opcode::Continuation) => message.payload.len(),
+            _ => 0,
+        };
+        let room = self.limit.saturating_sub(held);
+        if !header.opcode.is_control() && header.payload_len > room as u64 {
+            return Err(DecodeError::TooLarge);
+        }
+        let frame_len = header.frame_len().ok_or(DecodeError::TooLarge)?;
+        Ok(Some((header, frame_len)))
+    }
+
+    fn frame(
+        &mut self,
+        header: &Header,
+        frame: &mut [u8],
+        on: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, DecodeError> {
+        let payload = frame.get_mut(header.len..).unwrap_or_default();
+        if self.masked {
+            mask::apply(header.mask, payload);
+        }
+        match header.opcode {
+            Opcode::Continuation => {
+                let Some(message) = &mut self.message else {
+                    return Err(DecodeError::UnexpectedContinuation);
+                };
+                message.payload.extend_from_slice(payload);
+                if !header.fin {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                let Some(message) = self.message.take() else {
+                    return Err(DecodeError::UnexpectedContinuation);
+                };
+                data(message.opcode, &message.payload).map(on)
+            }
+            Opcode::Text | Opcode::Binary if header.fin => data(header.opcode, payload).map(on),
+            opcode @ (Opcode::Text | Opcode::Binary) => {
+                self.message = Some(Fragments { opcode, payload: payload.to_vec() });
+                Ok(ControlFlow::Continue(()))
+            }
+            Opcode::Ping => Ok(on(Message::Ping(payload))),
+            Opcode::Pong => Ok(on(Message::Pong(payload))),
+            Opcode::Close => {
+                let _ = on(Message::Close(close_code(payload)?));
+                Ok(ControlFlow::Break(()))
+            }
+        }
+    }
+}
+
+fn data(opcode: Opcode, payload: &[u8]) -> Result<Message<'_>, DecodeError> {
+    if opcode == Opcode::Binary {
+        return Ok(Message::Binary(payload));
+    }
+    let text = simdutf8::basic::from_utf8(payload).map_err(|_| DecodeError::InvalidUtf8)?;
+    Ok(Message::Text(text))
+}
+
+/// The code of a close frame (section 5.5.1); its reason is checked and dropped.
+fn close_code(payload: &[u8]) -> Result<Option<u16>, DecodeError> {
+    if payload.is_empty() {
+        return Ok(None);
+    }
+    let Some((code, reason)) = payload.split_first_chunk::<2>() else {
+        return Err(DecodeError::TruncatedCloseCode);
+    };
+    let code = u16::from_be_bytes(*code);
+    // 1004 to 1006 and 1015 are reserved or never sent (section 7.4.1); 1012 to 1014 were
+    // registered later; 3000 to 4999 belong to libraries and applications (section 7.4.2).
+    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        return Err(DecodeError::CloseCode(code));
+    }
+    match simdutf8::basic::from_utf8(reason) {
+        Ok(_) => Ok(Some(code)),
+        Err(_) => Err(DecodeError::InvalidUtf8),
+    }
+}

@@ -1,1 +1,31 @@
-//! Placeholder.
+//! Connections of one instance: the accept loop, HTTP, the polling and WebSocket transports,
+//! Engine.IO v4 sessions and Socket.IO v5 namespaces.
+//!
+//! An [`Application`] is served through [`SocketLayer`] (Socket.IO), an [`EngineApplication`]
+//! directly (Engine.IO alone). Everything that isn't under the engine's path goes to a [`Site`].
+//! What a packet looks like belongs to `wire`, fan-out and outboxes to `hub`. This crate knows
+//! no chat and no log.
+
+mod application;
+mod config;
+mod engine;
+mod gateway;
+mod handshake;
+mod layer;
+mod listener;
+mod metrics;
+mod session;
+mod site;
+mod socket;
+
+pub use application::{Accepted, Application, BoxFuture, Connect, Refused};
+pub use config::{Config, Cors, Origins};
+pub use engine::{Data, EngineApplication, EngineSession, Flow};
+pub use gateway::Gateway;
+pub use handshake::Handshake;
+pub use layer::SocketLayer;
+pub use listener::Listener;
+pub use metrics::Metrics;
+pub use session::Session;
+pub use site::{NoSite, Site, SiteBody, site_body};
+pub use socket::{Ack, Event, Reply, Socket};

@@ -1,0 +1,27 @@
+//! What a session remembers of the request that opened it: small owned copies, never slices of
+//! the HTTP library's buffers.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use wire::engine::Query;
+
+/// The request that opened a session.
+#[derive(Debug)]
+pub struct Handshake {
+    /// The raw query string.
+    pub query: Box<str>,
+    /// The peer's address; `None` over a Unix socket.
+    pub address: Option<IpAddr>,
+    /// The `Origin` header.
+    pub origin: Option<Box<str>>,
+    /// The `User-Agent` header, cut at 256 bytes.
+    pub user_agent: Option<Box<str>>,
+}
+
+impl Handshake {
+    /// The decoded value of a query parameter; the last one where it is repeated.
+    pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+        Query::find(&self.query, name)
+    }
+}

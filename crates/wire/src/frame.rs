@@ -96,7 +96,7 @@ impl Frame {
 
     /// How many Engine.IO packets are in it; control frames don't count.
     pub fn packets(&self) -> usize {
-        self.parts().count()
+        self.parts().frames().filter(|(opcode, _)| !opcode.is_control()).count()
     }
 
     /// Walks over the Engine.IO packets in it, for a polling transport.
@@ -132,23 +132,33 @@ pub struct Parts<'a> {
     rest: &'a [u8],
 }
 
+impl<'a> Parts<'a> {
+    /// The frames behind the packets, control frames too.
+    fn frames(mut self) -> impl Iterator<Item = (Opcode, &'a [u8])> {
+        std::iter::from_fn(move || self.next_frame())
+    }
+
+    fn next_frame(&mut self) -> Option<(Opcode, &'a [u8])> {
+        let header = Header::read(self.rest, false)
+            .expect("a Frame holds what put_frame wrote, which is valid")?;
+        let (frame, rest) = self.rest.split_at_checked(header.frame_len()?)?;
+        self.rest = rest;
+        Some((header.opcode, frame.get(header.len..)?))
+    }
+}
+
 impl<'a> Iterator for Parts<'a> {
     type Item = Part<'a>;
 
     fn next(&mut self) -> Option<Part<'a>> {
         loop {
-            let header = Header::read(self.rest, false)
-                .expect("a Frame holds what put_frame wrote, which is valid")?;
-            let (frame, rest) = self.rest.split_at_checked(header.frame_len()?)?;
-            self.rest = rest;
-            let payload = frame.get(header.len..)?;
-            match header.opcode {
-                Opcode::Text => {
+            match self.next_frame()? {
+                (Opcode::Text, payload) => {
                     let text =
                         simdutf8::basic::from_utf8(payload).expect("text frames are made of a str");
                     return Some(Part::Text(text));
                 }
-                Opcode::Binary => return Some(Part::Binary(payload)),
+                (Opcode::Binary, payload) => return Some(Part::Binary(payload)),
                 _ => {}
             }
         }

@@ -60,7 +60,8 @@ impl Heartbeat {
         match self.state {
             State::Quiet { ping_at } if ping_at <= now => {
                 let due = ping_at.saturating_add(self.timeout);
-                let until = due.max(now.saturating_add(self.timeout.mul_f64(0.5)));
+                let until =
+                    due.max(now.saturating_add(self.timeout.checked_div(2).unwrap_or_default()));
                 self.state = State::Waiting { until, restarted: false };
                 Beat::Ping
             }

@@ -60,27 +60,17 @@ impl<'a> Query<'a> {
     /// Checks a request without `sid` in the order in which Node's server does; `get` is
     /// whether its method is GET, `upgrade` whether it asks for a WebSocket.
     ///
-    /// Between the method and the version stands the application's own word: a caller that
-    /// has one says so in `allowed`.
-    ///
     /// # Errors
     ///
-    /// The first check that fails.
-    pub fn handshake(
-        &self,
-        get: bool,
-        upgrade: bool,
-        allowed: bool,
-    ) -> Result<Transport, Rejection> {
+    /// The first check that fails. [`Rejection::Forbidden`] is not among them: it is the
+    /// application's own word.
+    pub fn handshake(&self, get: bool, upgrade: bool) -> Result<Transport, Rejection> {
         let transport = self.transport()?;
         if !get {
             return Err(Rejection::BadMethod);
         }
         if upgrade != (transport == Transport::WebSocket) {
             return Err(Rejection::BadRequest);
-        }
-        if !allowed {
-            return Err(Rejection::Forbidden);
         }
         if self.eio.as_deref() != Some(PROTOCOL) {
             return Err(Rejection::UnsupportedVersion);

@@ -1,3 +1,16 @@
-//! Placeholder.
+//! Palabre as a server: configuration, the chat as the gateway serves it, the site beside it.
+//! The only crate where all others meet.
+//!
+//! [`Server::start`] is the wiring diagram.
 
+pub mod application;
+pub mod cli;
 pub mod config;
+pub mod metrics;
+pub mod pulse;
+pub mod sequencer;
+pub mod serve;
+pub mod site;
+pub mod start;
+
+pub use start::{Server, StartError, open_log};

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `palabre` program: reads what it is told, runs it, ends with the right exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    server::cli::main()
+}

@@ -1,0 +1,5 @@
+//! Has the binary built again when the page was.
+
+fn main() {
+    println!("cargo::rerun-if-changed=../../web/dist");
+}

@@ -1,0 +1,156 @@
+//! How a socket comes in: what kind of client it is, who it is, and its place in the order.
+
+use std::{sync::Arc, time::Duration};
+
+use chat::Refusal;
+use gateway::{Accepted, Connect, Handshake, Refused};
+use hub::CloseReason;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::{Chat, identity, identity::Signer, member::Member};
+use crate::sequencer::order::{Audience, Place};
+
+/// How long a socket waits for the log's first sight; then its transport is closed, so that it
+/// comes back. Never a CONNECT_ERROR: stock clients would not come back from that.
+const PLACE_WAIT: Duration = Duration::from_secs(5);
+
+/// Version of the commands and events, as the welcome tells it.
+const PROTOCOL: u32 = 1;
+
+/// What a palabre client says of itself in the CONNECT payload.
+#[derive(Deserialize)]
+struct Introduction {
+    name: Option<String>,
+    token: Option<String>,
+}
+
+impl Chat {
+    /// Admits a socket, or says why not.
+    pub(super) async fn admit(&self, request: Connect) -> Result<Accepted, Refused> {
+        if &*request.namespace != "/" {
+            return Err(Refused::invalid_namespace());
+        }
+        match introduction(request.auth.as_deref()) {
+            None => self.admit_stock(&request).await,
+            Some(Ok(introduction)) => self.admit_palabre(&request, introduction).await,
+            Some(Err(error)) => Err(refused(&Refusal::bad_request(error.to_string()))),
+        }
+    }
+
+    async fn admit_palabre(
+        &self,
+        request: &Connect,
+        introduction: Introduction,
+    ) -> Result<Accepted, Refused> {
+        let signer = self.signer().await?;
+        let known = introduction.token.as_deref().and_then(|token| signer.user_of(token));
+        let user = known.unwrap_or_else(identity::new_user);
+        let name = match introduction.name {
+            Some(name) => chat::names::display_name(&name, self.0.limits.name_chars)
+                .map_err(|refusal| refused(&refusal))?,
+            None => identity::guest_name(&user),
+        };
+        self.place(request, Audience::Palabre, None).await?;
+        let welcome = self.welcome(&user, &name, &signer.token(&user));
+        Ok(Accepted {
+            sid: None,
+            pid: None,
+            first: vec![wire::socket::event("/", "palabre:welcome", &[&welcome])],
+            state: Arc::new(Member::new(Audience::Palabre, user, name)),
+        })
+    }
+
+    async fn admit_stock(&self, request: &Connect) -> Result<Accepted, Refused> {
+        let audience = stock_audience(&request.handshake);
+        let lobby = &self.0.lobby;
+        let place = self.place(request, audience, Some(lobby.as_str())).await?;
+        let user = identity::new_user();
+        let member = Member::new(audience, user.clone(), identity::guest_name(&user));
+        member.admit(lobby.clone());
+        let welcome = json!({ "instance": self.0.instance, "version": env!("CARGO_PKG_VERSION") });
+        let (welcome, cursor) = (welcome.to_string(), format!("\"{}\"", place.cursor()));
+        let (pid, args) = match audience {
+            Audience::Stock => (Some(identity::random_text::<15>()), vec![&*welcome, &*cursor]),
+            Audience::StockPlain | Audience::Palabre => (None, vec![&*welcome]),
+        };
+        Ok(Accepted {
+            sid: None,
+            pid: pid.map(Into::into),
+            first: vec![wire::socket::event("/", "palabre:welcome", &args)],
+            state: Arc::new(member),
+        })
+    }
+
+    /// A place in the order for a new socket.
+    async fn place(
+        &self,
+        request: &Connect,
+        audience: Audience,
+        room: Option<&str>,
+    ) -> Result<Place, Refused> {
+        let place = self.0.sequencer.admit(request.key, audience, room);
+        match timeout(PLACE_WAIT, place).await {
+            Ok(Some(place)) => Ok(place),
+            Ok(None) => Err(Refused::Close(CloseReason::ShuttingDown)),
+            Err(_) => Err(Refused::Close(CloseReason::Unavailable)),
+        }
+    }
+
+    async fn signer(&self) -> Result<Signer, Refused> {
+        let mut signer = self.0.signer.clone();
+        let known = timeout(PLACE_WAIT, signer.wait_for(Option::is_some)).await;
+        let unavailable = Refused::Close(CloseReason::Unavailable);
+        match known {
+            Ok(Ok(signer)) => signer.clone().ok_or(unavailable),
+            Ok(Err(_)) | Err(_) => Err(unavailable),
+        }
+    }
+
+    fn welcome(&self, user: &str, name: &str, token: &str) -> String {
+        let limits = &self.0.limits;
+        json!({
+            "user": user,
+            "name": name,
+            "token": token,
+            "instance": self.0.instance,
+            "version": env!("CARGO_PKG_VERSION"),
+            "protocol": PROTOCOL,
+            "lobby": self.0.lobby.as_str(),
+            "limits": {
+                "text": limits.text_chars,
+                "name": limits.name_chars,
+                "room": chat::limits::ROOM_CHARS_MAX,
+                "page": limits.page_max,
+                "rooms": limits.rooms_per_socket,
+            },
+            "features": chat::Command::NAMES,
+        })
+        .to_string()
+    }
+}
+
+/// What a client says of itself, where it is a palabre client: one whose payload has a number
+/// from 1 on as `palabre`. Anything else is a stock client's own business.
+fn introduction(auth: Option<&str>) -> Option<serde_json::Result<Introduction>> {
+    let auth: serde_json::Value = serde_json::from_str(auth?).ok()?;
+    (auth.get("palabre")?.as_u64()? > 0).then(|| serde_json::from_value(auth))
+}
+
+/// Clients whose handlers can't take one more argument: python-socketio, known by the shape of
+/// its cache buster (seconds with a fraction; JavaScript's never has that), and those who ask.
+fn stock_audience(handshake: &Handshake) -> Audience {
+    let seconds_with_fraction = |t: &str| {
+        let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        t.split_once('.').is_some_and(|(whole, part)| all_digits(whole) && all_digits(part))
+    };
+    let python = handshake.query("t").is_some_and(|t| seconds_with_fraction(&t));
+    let asked = handshake.query("cursor").is_some_and(|cursor| cursor == "0");
+    if python || asked { Audience::StockPlain } else { Audience::Stock }
+}
+
+fn refused(refusal: &Refusal) -> Refused {
+    let data = json!({ "code": refusal.code.as_str() });
+    Refused::Error { message: refusal.message.clone(), data: Some(data.to_string()) }
+}

@@ -1,0 +1,86 @@
+//! What the chat counts; connections and fan-out are counted by `gateway` and `hub`. All metrics
+//! bear the prefix `palabre_`.
+
+use std::fmt::Write;
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+
+/// The outcome of an append, as a label.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Outcome {
+    /// `stored`, `duplicate`, or a refusal's code.
+    pub outcome: &'static str,
+}
+
+/// Handles on the chat's metrics.
+#[derive(Debug)]
+pub struct Metrics {
+    /// Entries that the followers handed on.
+    pub entries_in: Counter,
+    /// Frames handed to the hub, each for all sockets of a topic.
+    pub frames_out: Counter,
+    /// Appends by outcome.
+    pub appends: Family<Outcome, Counter>,
+    /// From the command to the log's answer, in seconds.
+    pub append_seconds: Histogram,
+    /// Events of stock clients that no rule knows.
+    pub unknown_events: Counter,
+    /// Rooms that sockets of this instance are in.
+    pub rooms: Gauge,
+    /// 1 while the instance hears its own heartbeat.
+    pub ready: Gauge,
+    /// 1 while the log's store is connected.
+    pub broker_connected: Gauge,
+}
+
+impl Metrics {
+    /// Makes the handles and registers them.
+    pub fn new(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            entries_in: Counter::default(),
+            frames_out: Counter::default(),
+            appends: Family::default(),
+            append_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 18)),
+            unknown_events: Counter::default(),
+            rooms: Gauge::default(),
+            ready: Gauge::default(),
+            broker_connected: Gauge::default(),
+        };
+        let m = &metrics;
+        registry.register("entries_in", "Entries heard from the log", m.entries_in.clone());
+        registry.register("frames_out", "Frames handed to the hub", m.frames_out.clone());
+        registry.register("appends", "Appends by outcome", m.appends.clone());
+        registry.register(
+            "append_seconds",
+            "From the command to the log's answer",
+            m.append_seconds.clone(),
+        );
+        registry.register("unknown_events", "Events no rule knows", m.unknown_events.clone());
+        registry.register("rooms", "Rooms with sockets of this instance", m.rooms.clone());
+        registry.register("ready", "Whether this instance hears the log", m.ready.clone());
+        registry.register(
+            "broker_connected",
+            "Whether the log's store is connected",
+            m.broker_connected.clone(),
+        );
+        metrics
+    }
+}
+
+/// The registry in the Prometheus text format.
+pub fn encode(registry: &Registry) -> String {
+    let mut text = String::new();
+    if prometheus_client::encoding::text::encode(&mut text, registry).is_err() {
+        write!(text, "# the metrics could not be written").expect("a String takes all");
+    }
+    text
+}

@@ -1,0 +1,99 @@
+//! Whether this instance really hears the log: it sends a heartbeat on every partition each
+//! second and notes when its own comes back through its follower. `/readyz` and the notices
+//! `degraded` and `healed` come from here.
+
+use std::{sync::Arc, time::Duration};
+
+use broker::{Broker, Partition, State};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{metrics::Metrics, sequencer::Sequencer};
+
+/// How often a heartbeat is sent.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// After how long without its own heartbeat an instance is not ready.
+const DEAF_AFTER: Duration = Duration::from_secs(3);
+
+/// When this instance last heard itself, by partition.
+pub struct Pulse {
+    /// Distinguishes this life of the instance from one before it with the same name.
+    canary: Box<str>,
+    broker: Arc<dyn Broker>,
+    metrics: Arc<Metrics>,
+    /// A few assignments long; held by the sequencer's task and who asks for readiness.
+    heard: Mutex<Vec<Option<Instant>>>,
+}
+
+impl Pulse {
+    /// Nothing heard yet.
+    pub fn new(canary: Box<str>, broker: Arc<dyn Broker>, metrics: Arc<Metrics>) -> Self {
+        let heard = Mutex::new(vec![None; usize::from(broker.partitions())]);
+        Self { canary, broker, metrics, heard }
+    }
+
+    /// Notes a heartbeat that went by in the order.
+    pub fn heard(&self, partition: Partition, instance: &str) {
+        if instance == &*self.canary {
+            self.heard.lock()[usize::from(partition.0)] = Some(Instant::now());
+        }
+    }
+
+    /// Whether clients should come here.
+    ///
+    /// # Errors
+    /// The reason why not, in words.
+    pub fn ready(&self) -> Result<(), String> {
+        match self.broker.state() {
+            State::Connecting => return Err("the log has not been reached yet".into()),
+            State::Away(why) => return Err(format!("the log is away: {why}")),
+            State::Connected => {}
+        }
+        let now = Instant::now();
+        let deaf = |heard: &Option<Instant>| heard.is_none_or(|at| now - at > DEAF_AFTER);
+        match self.heard.lock().iter().position(deaf) {
+            None => Ok(()),
+            Some(partition) => Err(format!(
+                "this instance has not heard its own heartbeat on partition {partition} for {} s",
+                DEAF_AFTER.as_secs()
+            )),
+        }
+    }
+
+    /// Beats until the instance stops; tells palabre clients when the log goes and comes.
+    pub async fn beat(self: Arc<Self>, sequencer: Sequencer, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut degraded = None;
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            self.send_heartbeats();
+            let now_degraded = self.ready().is_err();
+            self.metrics.ready.set(i64::from(!now_degraded));
+            if degraded.is_some_and(|before: bool| before != now_degraded) {
+                sequencer.tell_all("notice", notice(now_degraded)).await;
+            }
+            // The time until the first heartbeat is a start, not a loss.
+            if degraded.is_some() || !now_degraded {
+                degraded = Some(now_degraded);
+            }
+        }
+    }
+
+    fn send_heartbeats(&self) {
+        for partition in (0..self.broker.partitions()).map(Partition) {
+            // It goes on by itself, and a lost one shows by not being heard.
+            drop(self.broker.heartbeat(partition, &self.canary));
+        }
+    }
+}
+
+fn notice(degraded: bool) -> String {
+    let (code, message) = if degraded {
+        ("degraded", "the log can't be reached; messages are held and nothing is lost")
+    } else {
+        ("healed", "the log is reached again")
+    };
+    serde_json::json!({ "code": code, "message": message }).to_string()
+}

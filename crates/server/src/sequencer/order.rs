@@ -1,0 +1,362 @@
+//! The one order in which things reach the hub of this instance: entries of all partitions, and
+//! all that the instance itself says. Sans-IO: inputs in, effects out, in that order.
+//!
+//! Every event takes its place here, so that a cursor never passes an entry that was not handed
+//! over before it.
+
+use std::{collections::HashMap, fmt::Write, sync::Arc};
+
+use broker::{Epoch, Head, Partition, Record, follow::Followed, partition_of};
+use chat::render::{self, Place as EntryPlace};
+use hub::{Class, Publication, SocketKey, Topic};
+use tokio::sync::oneshot;
+use wire::Frame;
+
+/// Who gets which frames of an entry: an entry has at most one frame for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// Palabre clients: the whole entry, no cursor.
+    Palabre,
+    /// Stock clients: the text, and the cursor behind it.
+    Stock,
+    /// Stock clients whose handlers can't take one more argument.
+    StockPlain,
+}
+
+impl Audience {
+    const ALL: [Self; 3] = [Self::Palabre, Self::Stock, Self::StockPlain];
+
+    /// The frame of an event for this audience; the cursor goes last, where there is one.
+    fn event(self, name: &str, json: &[&str], cursor: &str) -> Frame {
+        match self {
+            Self::Stock => {
+                let cursor = format!("\"{cursor}\"");
+                wire::socket::event("/", name, &[json, &[cursor.as_str()]].concat())
+            }
+            Self::Palabre | Self::StockPlain => wire::socket::event("/", name, json),
+        }
+    }
+}
+
+/// All palabre clients of the instance, whatever rooms they are in.
+const EVERY_PALABRE: Topic = Topic(0);
+
+/// What takes a place in the order.
+#[derive(Debug)]
+pub enum Input {
+    /// What a follower handed on.
+    Followed(Partition, Followed),
+    /// A socket wants a place: frames after it wait until the socket is released.
+    Enter(Entering),
+    /// A socket leaves a room.
+    Leave {
+        /// Who leaves.
+        key: SocketKey,
+        /// Which frames it got.
+        audience: Audience,
+        /// What it leaves.
+        room: Box<str>,
+    },
+    /// Something for one socket.
+    Tell {
+        /// For whom.
+        key: SocketKey,
+        /// Which kind of client it is.
+        audience: Audience,
+        /// The event's name.
+        name: &'static str,
+        /// The event's arguments, each as JSON.
+        json: String,
+    },
+    /// Something for all palabre clients of this instance.
+    TellAll {
+        /// The event's name.
+        name: &'static str,
+        /// The event's argument as JSON.
+        json: String,
+    },
+}
+
+/// A socket on its way into the order.
+#[derive(Debug)]
+pub struct Entering {
+    /// Who enters.
+    pub key: SocketKey,
+    /// Which frames it gets.
+    pub audience: Audience,
+    /// The room; or none, for what every palabre client of the instance gets.
+    pub room: Option<Box<str>>,
+    /// Whether its frames wait from this place on; a new socket's wait already.
+    pub hold: bool,
+    /// Whether it is in the room already, and only asks for a place.
+    pub again: bool,
+    /// Where the answer goes.
+    pub placed: oneshot::Sender<Place>,
+}
+
+/// A place in the order.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The state of every partition there.
+    pub heads: Arc<[Head]>,
+    /// Sockets of this instance in the room, this one included.
+    pub members: usize,
+}
+
+impl Place {
+    /// The cursor of that place.
+    pub fn cursor(&self) -> String {
+        cursor(&self.heads)
+    }
+
+    /// The state of a room's partition there.
+    pub fn head_of(&self, room: &str) -> Head {
+        let partition = partition_of(room, self.heads.len() as u16);
+        self.heads[usize::from(partition.0)]
+    }
+}
+
+/// What is to be done, in order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Hand a frame to all sockets of a topic.
+    Publish(Publication),
+    /// Hand a frame to one socket.
+    Send(SocketKey, Frame),
+    /// From here on a socket's frames wait.
+    Hold(SocketKey),
+    /// A socket gets a topic's frames from here on.
+    Enter(SocketKey, Topic),
+    /// A socket gets a topic's frames no more.
+    Leave(SocketKey, Topic),
+    /// Tell who entered where that was; if nobody waits for it any more, undo it.
+    Placed {
+        /// Who waits.
+        placed: oneshot::Sender<Place>,
+        /// Where it was.
+        place: Place,
+        /// What takes it back.
+        undo: Option<Input>,
+    },
+    /// An instance's heartbeat went by.
+    Heartbeat(Partition, Box<str>),
+    /// The log lost its past: tell the rooms of the partition.
+    Reset(Epoch, Vec<(Box<str>, Topic)>),
+}
+
+/// The rooms of this instance, and how far each partition has been handed over.
+#[derive(Debug)]
+pub struct Order {
+    heads: Vec<Option<Head>>,
+    rooms: HashMap<Box<str>, LocalRoom>,
+    next_topic: u64,
+    waiting: Vec<Entering>,
+}
+
+/// A room that sockets of this instance are in.
+#[derive(Debug)]
+struct LocalRoom {
+    /// The first of three topics, one for each audience.
+    topics: u64,
+    members: [usize; 3],
+}
+
+impl LocalRoom {
+    fn topic(&self, audience: Audience) -> Topic {
+        Topic(self.topics + audience as u64)
+    }
+
+    fn has(&self, audience: Audience) -> bool {
+        self.members[audience as usize] > 0
+    }
+}
+
+/// Sockets that may wait for the first sight of the log; one more gets no place.
+const WAITING_MAX: usize = 20_000;
+
+impl Order {
+    /// Nothing handed over yet.
+    pub fn new(partitions: u16) -> Self {
+        Self {
+            heads: vec![None; usize::from(partitions)],
+            rooms: HashMap::new(),
+            next_topic: 4,
+            waiting: Vec::new(),
+        }
+    }
+
+    /// Takes an input at its place; what follows from it is added to `effects`.
+    pub fn handle(&mut self, input: Input, effects: &mut Vec<Effect>) {
+        match input {
+            Input::Followed(partition, followed) => self.followed(partition, followed, effects),
+            Input::Enter(entering) => self.enter(entering, effects),
+            Input::Leave { key, audience, room } => self.leave(key, audience, &room, effects),
+            Input::Tell { key, audience, name, json } => {
+                let frame = audience.event(name, &[&json], &cursor(&self.known_heads()));
+                effects.push(Effect::Send(key, frame));
+            }
+            Input::TellAll { name, json } => {
+                let frame = Audience::Palabre.event(name, &[&json], "");
+                effects.push(Effect::Publish(lasting(EVERY_PALABRE, frame)));
+            }
+        }
+    }
+
+    fn followed(&mut self, partition: Partition, followed: Followed, effects: &mut Vec<Effect>) {
+        let slot = usize::from(partition.0);
+        match followed {
+            Followed::Start(head) => {
+                self.heads[slot] = Some(head);
+                self.admit_waiting(effects);
+            }
+            Followed::Entry(epoch, record) => {
+                self.heads[slot] = Some(Head { epoch, seq: record.seq });
+                self.entry(epoch, &record, effects);
+            }
+            Followed::Watermark { instance, .. } => {
+                effects.push(Effect::Heartbeat(partition, instance));
+            }
+            // Nothing of this release signals; what a newer one does is not for these clients.
+            Followed::Signal { .. } => {}
+            Followed::Reset(head) => {
+                self.heads[slot] = Some(head);
+                self.admit_waiting(effects);
+                effects.push(Effect::Reset(head.epoch, self.rooms_of(partition)));
+            }
+            // How the follower mends a gap is its own matter; the order only waits.
+            Followed::Behind | Followed::CaughtUp { .. } => {}
+        }
+    }
+
+    fn entry(&self, epoch: Epoch, record: &Record, effects: &mut Vec<Effect>) {
+        let Some(room) = self.rooms.get(&record.room) else { return };
+        if room.has(Audience::Palabre) {
+            let json = render::entry(&entry_place(epoch.as_str(), record), &record.bytes);
+            let frame = Audience::Palabre.event("entry", &[&json], "");
+            effects.push(Effect::Publish(lasting(room.topic(Audience::Palabre), frame)));
+        }
+        let stock = [Audience::Stock, Audience::StockPlain].map(|a| room.has(a).then_some(a));
+        if stock == [None, None] {
+            return;
+        }
+        let Ok(Some(text)) = render::stock_text(&record.bytes) else { return };
+        let cursor = cursor(&self.known_heads());
+        for audience in stock.into_iter().flatten() {
+            let frame = audience.event("chat message", &[&text], &cursor);
+            effects.push(Effect::Publish(lasting(room.topic(audience), frame)));
+        }
+    }
+
+    fn enter(&mut self, entering: Entering, effects: &mut Vec<Effect>) {
+        if self.heads.iter().any(Option::is_none) {
+            if self.waiting.len() < WAITING_MAX {
+                self.waiting.push(entering);
+            }
+            return;
+        }
+        let Entering { key, audience, room, hold, again, placed } = entering;
+        if placed.is_closed() {
+            return;
+        }
+        if hold {
+            effects.push(Effect::Hold(key));
+        }
+        let undo = room.clone().filter(|_| !again).map(|room| Input::Leave { key, audience, room });
+        let members = match room {
+            Some(room) => self.enter_room(key, audience, room, again, effects),
+            None => {
+                effects.push(Effect::Enter(key, EVERY_PALABRE));
+                0
+            }
+        };
+        let place = Place { heads: self.known_heads(), members };
+        effects.push(Effect::Placed { placed, place, undo });
+    }
+
+    fn enter_room(
+        &mut self,
+        key: SocketKey,
+        audience: Audience,
+        name: Box<str>,
+        again: bool,
+        effects: &mut Vec<Effect>,
+    ) -> usize {
+        let next_topic = &mut self.next_topic;
+        let room = self.rooms.entry(name).or_insert_with(|| {
+            let topics = *next_topic;
+            *next_topic += Audience::ALL.len() as u64;
+            LocalRoom { topics, members: [0; 3] }
+        });
+        if !again {
+            room.members[audience as usize] += 1;
+            effects.push(Effect::Enter(key, room.topic(audience)));
+        }
+        room.members.iter().sum()
+    }
+
+    fn leave(&mut self, key: SocketKey, audience: Audience, name: &str, out: &mut Vec<Effect>) {
+        let Some(room) = self.rooms.get_mut(name) else { return };
+        let members = &mut room.members[audience as usize];
+        *members = members.saturating_sub(1);
+        out.push(Effect::Leave(key, room.topic(audience)));
+        if room.members == [0; 3] {
+            self.rooms.remove(name);
+        }
+    }
+
+    fn admit_waiting(&mut self, effects: &mut Vec<Effect>) {
+        if self.heads.iter().all(Option::is_some) {
+            for entering in std::mem::take(&mut self.waiting) {
+                self.enter(entering, effects);
+            }
+        }
+    }
+
+    fn rooms_of(&self, partition: Partition) -> Vec<(Box<str>, Topic)> {
+        let partitions = self.heads.len() as u16;
+        let held = self.rooms.iter();
+        held.filter(|(name, room)| {
+            partition_of(name, partitions) == partition && room.has(Audience::Palabre)
+        })
+        .map(|(name, room)| (name.clone(), room.topic(Audience::Palabre)))
+        .collect()
+    }
+
+    fn known_heads(&self) -> Arc<[Head]> {
+        self.heads.iter().flatten().copied().collect()
+    }
+
+    /// How many rooms sockets of this instance are in.
+    pub fn rooms(&self) -> usize {
+        self.rooms.len()
+    }
+}
+
+/// Where a record stands, for rendering.
+pub fn entry_place<'a>(epoch: &'a str, record: &'a Record) -> EntryPlace<'a> {
+    EntryPlace {
+        room: &record.room,
+        epoch,
+        offset: record.offset,
+        id: &record.id,
+        user: &record.user,
+        at: record.at,
+    }
+}
+
+/// Epoch and seq of every partition, as an opaque string of characters that JSON doesn't escape.
+fn cursor(heads: &[Head]) -> String {
+    let mut text = String::new();
+    for head in heads {
+        let between = if text.is_empty() { "" } else { "~" };
+        write!(text, "{between}{}.{}", head.epoch, head.seq).expect("a String takes all");
+    }
+    text
+}
+
+fn lasting(topic: Topic, frame: Frame) -> Publication {
+    Publication { topic, frame, class: Class::Lasting }
+}
+
+#[cfg(test)]
+mod tests;

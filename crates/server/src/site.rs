@@ -1,0 +1,140 @@
+//! Everything that isn't the engine: the page or a folder of the operator's own, the client
+//! files, health and metrics.
+
+mod assets;
+mod health;
+
+use std::{net::IpAddr, path::PathBuf, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderMap, Request, Response, StatusCode, Uri, header},
+    response::IntoResponse,
+    routing::get,
+};
+use gateway::{BoxFuture, SiteBody};
+use hyper::body::Incoming;
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use tower_http::services::ServeDir;
+
+use crate::pulse::Pulse;
+use assets::Assets;
+
+/// What the site shows.
+pub struct Parts {
+    /// Path under which everything is, with a slash at both ends.
+    pub base_path: String,
+    /// A folder in the place of the page.
+    pub public: Option<PathBuf>,
+    /// Whether clients should come here.
+    pub pulse: Arc<Pulse>,
+    /// What is counted.
+    pub registry: Arc<Registry>,
+    /// Cancelled when the instance stops.
+    pub stop: CancellationToken,
+}
+
+/// The site as the gateway serves it.
+pub struct Site {
+    router: Router,
+    client_prefix: String,
+}
+
+/// What handlers share.
+struct Shared {
+    assets: Assets,
+    pulse: Arc<Pulse>,
+    registry: Arc<Registry>,
+    stop: CancellationToken,
+}
+
+impl Site {
+    /// The site with all its routes.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { base_path, public, pulse, registry, stop } = parts;
+        let client_prefix = format!("{base_path}socket.io/");
+        let assets = Assets::new(&base_path);
+        let shared = Arc::new(Shared { assets, pulse, registry, stop });
+        let routes = Router::new()
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(health::ready))
+            .route("/metrics", get(health::metrics))
+            .route("/socket.io/{file}", get(client_file))
+            .route("/r/{room}", get(page))
+            .route("/assets/{*file}", get(page_file));
+        let routes = match public {
+            Some(folder) => routes.fallback_service(ServeDir::new(folder)),
+            None => routes.route("/", get(page)).fallback(get(page_file)),
+        };
+        let routes = routes.with_state(shared);
+        let router = match base_path.trim_end_matches('/') {
+            "" => routes,
+            base => Router::new().nest(base, routes),
+        };
+        Self { router, client_prefix }
+    }
+}
+
+impl gateway::Site for Site {
+    fn claims(&self, path: &str) -> bool {
+        path.strip_prefix(&self.client_prefix).is_some_and(assets::is_client_file)
+    }
+
+    fn respond(
+        &self,
+        request: Request<Incoming>,
+        _peer: Option<IpAddr>,
+    ) -> BoxFuture<Response<SiteBody>> {
+        let router = self.router.clone();
+        Box::pin(async move {
+            let Ok(response) = router.oneshot(request.map(Body::new)).await;
+            response.map(gateway::site_body)
+        })
+    }
+}
+
+async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response<Body> {
+    shared.assets.page(&headers)
+}
+
+async fn page_file(
+    State(shared): State<Arc<Shared>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response<Body> {
+    shared
+        .assets
+        .page_file(uri.path().trim_start_matches('/'), &headers)
+        .unwrap_or_else(|| problem(StatusCode::NOT_FOUND, "there is nothing at this address"))
+}
+
+async fn client_file(
+    State(shared): State<Arc<Shared>>,
+    Path(file): Path<String>,
+    headers: HeaderMap,
+) -> Response<Body> {
+    shared.assets.client_file(&file, &headers).unwrap_or_else(|| {
+        problem(
+            StatusCode::NOT_FOUND,
+            "this server was built without the client files: run `cargo xtask web` and build again",
+        )
+    })
+}
+
+/// An error as `application/problem+json` (RFC 9457).
+fn problem(status: StatusCode, detail: &str) -> Response<Body> {
+    let body = serde_json::json!({
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "detail": detail,
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/problem+json"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (status, headers, body.to_string()).into_response()
+}

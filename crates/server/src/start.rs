@@ -1,0 +1,156 @@
+//! How an instance is put together, and how it ends.
+
+mod limits;
+mod listen;
+
+use std::{io, sync::Arc};
+
+use broker::Broker;
+use gateway::{Gateway, SocketLayer};
+use hub::Hub;
+use prometheus_client::registry::Registry;
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    application::{
+        Chat, Shared,
+        identity::{self, Signer},
+    },
+    config::Config,
+    metrics::Metrics,
+    pulse::Pulse,
+    sequencer::{self, Sequencer},
+    site::{self, Site},
+};
+pub use listen::Address;
+
+/// Why an instance did not start. Each one is the operator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address can't be had.
+    #[error("can't listen on {address}: {error}")]
+    Listen {
+        /// Where it should have listened.
+        address: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The log can't be opened.
+    #[error("can't open the log: {0}")]
+    Log(#[from] broker::Error),
+    /// The Redis URL is not understood.
+    #[error("can't use this Redis: {0}")]
+    Redis(#[from] broker::redis::ConfigError),
+    /// The system takes no handler for signals.
+    #[error("can't listen for signals: {0}")]
+    Signals(io::Error),
+}
+
+/// A running instance.
+pub struct Server {
+    address: Address,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+/// Opens the log that the configuration names; instances of one process share it.
+///
+/// # Errors
+/// The data directory is in use or damaged, the URL is not understood. A Redis that can't be
+/// reached is no error: it is tried again for as long as the instance runs.
+pub fn open_log(config: &Config, tasks: &TaskTracker) -> Result<Arc<dyn Broker>, StartError> {
+    let limits = limits::log(config);
+    Ok(match &config.redis {
+        Some(url) => {
+            let mut redis = broker::redis::Config::new(url.expose());
+            redis.prefix.clone_from(&config.redis_prefix);
+            redis.limits = limits;
+            broker::redis::Redis::start(redis, tasks)?
+        }
+        None if config.ephemeral => broker::embedded::Embedded::open(None, limits)?,
+        None => broker::embedded::Embedded::open(Some(&config.data), limits)?,
+    })
+}
+
+impl Server {
+    /// Starts an instance on an open log: it listens when this returns.
+    ///
+    /// # Errors
+    /// The address can't be had.
+    pub async fn start(config: &Config, broker: Arc<dyn Broker>) -> Result<Self, StartError> {
+        let (listener, address) = listen::listen(config).await?;
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let mut registry = Registry::with_prefix("palabre");
+        let metrics = Arc::new(Metrics::new(&mut registry));
+        let hub_metrics = hub::Metrics::new();
+        hub_metrics.register(&mut registry);
+        let gateway_metrics = gateway::Metrics::new();
+        gateway_metrics.register(&mut registry);
+
+        let instance = config.instance.clone().unwrap_or_else(|| listen::instance_name(&address));
+        let canary = format!("{instance}#{}", identity::random_text::<6>()).into();
+        let hub = Hub::start(limits::shards(config), limits::hub(config), hub_metrics, &tasks);
+        let pulse = Arc::new(Pulse::new(canary, broker.clone(), metrics.clone()));
+        let parts = sequencer::Parts {
+            hub: hub.clone(),
+            broker: broker.clone(),
+            pulse: pulse.clone(),
+            metrics: metrics.clone(),
+        };
+        let sequencer = Sequencer::start(parts, &tasks, &stop);
+        tasks.spawn(pulse.clone().beat(sequencer.clone(), stop.clone()));
+        let chat = Chat::new(Shared {
+            instance: instance.into(),
+            lobby: config.lobby.clone(),
+            limits: limits::chat(config),
+            signer: signer(config),
+            broker,
+            sequencer,
+            hub: hub.clone(),
+            metrics,
+            tasks: tasks.clone(),
+        });
+        let site = Arc::new(Site::new(site::Parts {
+            base_path: config.base_path.clone(),
+            public: config.public.clone(),
+            pulse,
+            registry: Arc::new(registry),
+            stop: stop.clone(),
+        }));
+        let limits = limits::gateway(config);
+        let (chat, tracked) = (Arc::new(chat), tasks.clone());
+        let layer =
+            SocketLayer::new(chat, &limits, hub.clone(), gateway_metrics.clone(), tracked.clone());
+        let layer = Arc::new(layer);
+        let gateway =
+            Gateway::new(limits, layer, site, hub, gateway_metrics, tracked, stop.clone());
+        let serving = tasks.spawn(async move { gateway.serve(listener).await });
+        Ok(Self { address, stop, tasks, serving })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Asks it to stop: not ready any more, no new connections, the open ones closed one after
+    /// the other. Returns when all is done; the log stays open.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        // It fails only if serving panicked, and then there is nothing left to wait for.
+        let _ = self.serving.await;
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// Signs guests' tokens with the configured secret.
+fn signer(config: &Config) -> watch::Receiver<Option<Signer>> {
+    let secret = match &config.secret {
+        Some(secret) => secret.expose().as_bytes().to_vec(),
+        None => identity::random::<32>().to_vec(),
+    };
+    watch::channel(Some(Signer::new(&secret))).1
+}

@@ -1,0 +1,48 @@
+// python-socketio's client, as a program of its own that speaks JSON lines.
+
+import { fileURLToPath } from 'node:url';
+import { Program } from './program.js';
+import { until } from './waiting.js';
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const PYTHON = here('../.venv/bin/python');
+
+export class PythonStock {
+  /** Everything that came as `chat message`, and the acknowledgements by number. */
+  heard = [];
+  answers = new Map();
+  #read = 0;
+  #asked = 0;
+
+  static async connect(scope, instance, transport) {
+    const client = new PythonStock();
+    client.name = `python on ${transport} at ${instance.port}`;
+    const args = [here('../clients/stock_client.py'), instance.url, transport];
+    client.program = new Program(scope, client.name, PYTHON, args);
+    client.program.child.stdout.on('data', () => client.#take());
+    await until(`${client.name} connects`, () => {
+      if (client.program.end) throw new Error(`it ended:\n${client.program.tail()}`);
+      return client.connected;
+    });
+    return client;
+  }
+
+  #take() {
+    const lines = this.program.stdout.split('\n').slice(0, -1);
+    for (const line of lines.slice(this.#read)) {
+      const told = JSON.parse(line);
+      if (told.connected) this.connected = told.connected;
+      if ('heard' in told) this.heard.push(told.heard);
+      if ('answer' in told) this.answers.set(told.number, told.answer);
+    }
+    this.#read = lines.length;
+  }
+
+  /** Emits `chat message` with this argument; resolves with the acknowledgement. */
+  async say(argument) {
+    const number = this.#asked++;
+    this.program.child.stdin.write(`${JSON.stringify({ number, argument })}\n`);
+    await until(`${this.name}: an acknowledgement`, () => this.answers.has(number));
+    return this.answers.get(number);
+  }
+}

@@ -6,6 +6,8 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+pub use crate::limits::{Limits, PAGE_MAX, TARGETING_MAX};
+
 /// A future that a broker answers with. It need not be polled for its work to go on.
 pub type Answer<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -42,7 +44,7 @@ pub trait Broker: Send + Sync + 'static {
     /// The present state of a partition. Creates the partition (with a new epoch) if it has none.
     fn head(&self, partition: Partition) -> Answer<Result<Head, Error>>;
 
-    /// Entries with `after < seq <= to`, ascending, at most `limit`.
+    /// Entries with `after < seq <= to`, ascending, at most `limit` and at most [`PAGE_MAX`].
     fn read_partition(
         &self,
         partition: Partition,
@@ -51,7 +53,8 @@ pub trait Broker: Send + Sync + 'static {
         limit: usize,
     ) -> Answer<Result<PartitionPage, Error>>;
 
-    /// Entries of a room, ascending, at most `limit`; and the later entries that target them.
+    /// Entries of a room, ascending, at most `limit` and at most [`PAGE_MAX`]; and the later
+    /// entries that target them.
     fn read_room(&self, room: &str, range: Range, limit: usize) -> Answer<Result<RoomPage, Error>>;
 
     /// Sends something ephemeral to all followers of a room's partition: at most once, never
@@ -267,7 +270,8 @@ pub struct RoomPage {
     pub seq: u64,
     /// The entries, ascending by offset, without holes.
     pub records: Vec<Record>,
-    /// Entries, ascending, outside the page that target an entry of the page.
+    /// Entries, ascending, outside the page that target an entry of the page. If there are more
+    /// than [`TARGETING_MAX`], the newest ones.
     pub targeting: Vec<Record>,
     /// Whether there is more in the direction that was asked.
     pub more: bool,
@@ -326,61 +330,4 @@ pub struct Description {
     pub name: String,
     /// For example `10,000 entries or 7 days per room`.
     pub retention: String,
-}
-
-/// The limits of a broker; each one is named in the documentation of the configuration.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Longest wait of an append before it is answered `Unavailable`.
-    pub append_wait: std::time::Duration,
-    /// Bytes of entries that may wait for the store.
-    pub append_queue_bytes: usize,
-    /// Deliveries that may wait for one follower.
-    pub delivery_queue: usize,
-    /// Entries kept per room.
-    pub room_entries: u64,
-    /// How long an entry of a room is kept.
-    pub room_age: std::time::Duration,
-    /// Entries kept per partition, for repair and recovery.
-    pub partition_entries: u64,
-    /// How long an entry is kept for repair and recovery.
-    pub partition_age: std::time::Duration,
-    /// How long an idempotency id is remembered.
-    pub id_window: std::time::Duration,
-}
-
-impl Limits {
-    /// What the embedded broker keeps on disk: everything.
-    pub fn embedded() -> Self {
-        Self {
-            room_entries: u64::MAX,
-            room_age: std::time::Duration::MAX,
-            partition_entries: u64::MAX,
-            partition_age: std::time::Duration::MAX,
-            ..Self::default()
-        }
-    }
-
-    /// What the embedded broker keeps in memory: as much as is kept elsewhere by default.
-    pub fn memory() -> Self {
-        Self::default()
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        const MINUTE: u64 = 60;
-        const DAY: u64 = 24 * 60 * MINUTE;
-        let seconds = std::time::Duration::from_secs;
-        Self {
-            append_wait: seconds(5),
-            append_queue_bytes: 16 << 20,
-            delivery_queue: 65_536,
-            room_entries: 10_000,
-            room_age: seconds(7 * DAY),
-            partition_entries: 100_000,
-            partition_age: seconds(15 * MINUTE),
-            id_window: seconds(DAY),
-        }
-    }
 }

@@ -10,6 +10,7 @@ pub mod contract;
 pub mod embedded;
 pub mod follow;
 pub mod follower;
+mod limits;
 pub mod redis;
 
 pub use contract::*;

@@ -1,0 +1,159 @@
+//! Deletes what has passed a limit, a little at a time between the writer's batches. Readers don't
+//! depend on it: `read` shows nothing that has passed a limit.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::{
+    read::{Kept, Room, head, partition_floor, since},
+    schema::{signed, unsigned},
+};
+use crate::{Error, Limits};
+
+/// From the beginning of one round over all rooms to that of the next.
+pub(super) const ROUND_EVERY: Duration = Duration::from_secs(60);
+
+/// Rooms that one step looks at.
+const ROOMS_PER_STEP: usize = 200;
+
+/// Rows that one step deletes, so that it holds up appends for some milliseconds at most.
+const ROWS_PER_STEP: usize = 1_000;
+
+/// Where the sweeping stands.
+#[derive(Debug, Default)]
+pub(super) struct Sweeper {
+    /// When the last round began, by the log's clock.
+    began: Option<u64>,
+    round: Option<Round>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Round {
+    /// Ids that are remembered no more.
+    Ids,
+    /// Entries of the rooms with a greater key.
+    Rooms { after: i64 },
+}
+
+impl Sweeper {
+    /// Whether a round is under way, so that `step` should be called soon.
+    pub(super) fn is_busy(&self) -> bool {
+        self.round.is_some()
+    }
+
+    /// Does a little of the work, if any is due.
+    pub(super) fn step(
+        &mut self,
+        db: &mut Connection,
+        limits: &Limits,
+        now: u64,
+    ) -> Result<(), Error> {
+        let due = self.began.is_none_or(|began| now < began || since(now, ROUND_EVERY) >= began);
+        if self.round.is_none() && due {
+            (self.began, self.round) = (Some(now), Some(Round::Ids));
+        }
+        let Some(round) = self.round else { return Ok(()) };
+        // If this fails the next round tries again.
+        self.round = None;
+        let work = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.round = match round {
+            Round::Ids => forget_ids(&work, since(now, limits.id_window))?,
+            Round::Rooms { after } => trim_rooms(&work, limits, now, after)?,
+        };
+        Ok(work.commit()?)
+    }
+}
+
+/// Forgets the oldest ids that have passed their window. Says what to do next.
+fn forget_ids(db: &Connection, remembered_since: u64) -> Result<Option<Round>, Error> {
+    // By seq is also by time, so this needs no other index.
+    let mut oldest = db.prepare_cached("SELECT seq, at FROM ids ORDER BY seq LIMIT ?1")?;
+    let mut rows = oldest.query([signed(ROWS_PER_STEP as u64)])?;
+    let (mut last, mut count) = (None, 0);
+    while let Some(row) = rows.next()? {
+        if unsigned(row.get(1)?) >= remembered_since {
+            break;
+        }
+        last = Some(row.get::<_, i64>(0)?);
+        count += 1;
+    }
+    if let Some(last) = last {
+        db.prepare_cached("DELETE FROM ids WHERE seq <= ?1")?.execute([last])?;
+    }
+    let more = count == ROWS_PER_STEP;
+    Ok(Some(if more { Round::Ids } else { Round::Rooms { after: i64::MIN } }))
+}
+
+/// Trims the next rooms. Says what to do next.
+fn trim_rooms(
+    db: &Connection,
+    limits: &Limits,
+    now: u64,
+    after: i64,
+) -> Result<Option<Round>, Error> {
+    if limits.room_entries == u64::MAX && limits.room_age == Duration::MAX {
+        return Ok(None);
+    }
+    let kept = Kept::at(limits, now);
+    let seq_max = partition_floor(db, kept, head(db)?.seq)?;
+    let rooms: Vec<Room> = db
+        .prepare_cached(
+            "SELECT key, head, trimmed FROM rooms WHERE key > ?1 ORDER BY key LIMIT ?2",
+        )?
+        .query_map(params![after, signed(ROOMS_PER_STEP as u64)], Room::of)?
+        .collect::<rusqlite::Result<_>>()?;
+    let all = rooms.len() < ROOMS_PER_STEP;
+    let (mut done, mut rows) = (after, ROWS_PER_STEP);
+    for room in rooms {
+        rows -= trim(db, &room, room.floor(db, kept)?, seq_max, rows)?;
+        if rows == 0 {
+            // Perhaps not all of this room: look at it once more.
+            return Ok(Some(Round::Rooms { after: done }));
+        }
+        done = room.key;
+    }
+    Ok(if all { None } else { Some(Round::Rooms { after: done }) })
+}
+
+/// Deletes the room's oldest entries up to an offset, as far as the partition doesn't need them
+/// any more. Says how many.
+fn trim(
+    db: &Connection,
+    room: &Room,
+    floor: u64,
+    seq_max: u64,
+    rows_max: usize,
+) -> Result<usize, Error> {
+    if floor <= room.trimmed {
+        return Ok(0);
+    }
+    let (count, offset, seq): (i64, Option<i64>, Option<i64>) = db
+        .prepare_cached(
+            "SELECT count(*), max(offset), max(seq) FROM (
+               SELECT offset, seq FROM entries
+               WHERE room = ?1 AND offset > ?2 AND offset <= ?3 AND seq <= ?4
+               ORDER BY offset LIMIT ?5)",
+        )?
+        .query_row(
+            params![
+                room.key,
+                signed(room.trimmed),
+                signed(floor),
+                signed(seq_max),
+                signed(rows_max as u64)
+            ],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )?;
+    let (Some(offset), Some(seq)) = (offset, seq) else { return Ok(0) };
+    db.prepare_cached(
+        "DELETE FROM ids WHERE seq IN (SELECT seq FROM entries WHERE room = ?1 AND offset <= ?2)",
+    )?
+    .execute([room.key, offset])?;
+    db.prepare_cached("DELETE FROM entries WHERE room = ?1 AND offset <= ?2")?
+        .execute([room.key, offset])?;
+    db.prepare_cached("UPDATE rooms SET trimmed = ?2 WHERE key = ?1")?
+        .execute([room.key, offset])?;
+    db.prepare_cached("UPDATE log SET trimmed = max(trimmed, ?1)")?.execute([seq])?;
+    Ok(usize::try_from(count).unwrap_or(rows_max).min(rows_max))
+}

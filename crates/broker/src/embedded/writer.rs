@@ -1,0 +1,323 @@
+//! The thread that owns the writing connection: it groups what waits into one transaction, and
+//! delivers and answers after the commit. In memory it reads too.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{oneshot, watch};
+
+use super::{
+    append::append,
+    directory::Directory,
+    followers::Followers,
+    queue::{Queue, Taken},
+    read::since,
+    schema::{Tip, signed},
+    sweep::{ROUND_EVERY, Sweeper},
+};
+use crate::{AppendError, Appended, Delivery, Draft, Error, Head, Limits, Record, State};
+
+/// Entries that one commit makes durable. Whatever waits goes together, without any delay; this
+/// only bounds how long the first one waits for the last one.
+const BATCH_MAX: usize = 1_024;
+
+/// How soon a lagging follower that made room goes on.
+const LAG_CHECK: Duration = Duration::from_millis(5);
+
+/// The log's clock, in milliseconds since 1970.
+pub(super) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// Something to do with a connection.
+pub(super) type Read = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// What waits for the writer.
+pub(super) enum Job {
+    Append(Waiting),
+    Heartbeat { instance: Box<str>, answer: oneshot::Sender<Result<(), Error>> },
+    Read(Read),
+}
+
+/// An append that waits.
+pub(super) struct Waiting {
+    pub(super) draft: Draft,
+    pub(super) claim: Claim,
+    pub(super) answer: oneshot::Sender<Result<Appended, AppendError>>,
+}
+
+/// Who decides about an append that waits: the writer that begins with it, or the caller whose
+/// patience ends.
+#[derive(Clone, Default)]
+pub(super) struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    /// Says whether this is the first one to ask.
+    pub(super) fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+}
+
+/// What the writer shares with the callers.
+pub(super) struct Shared {
+    pub(super) jobs: Queue<Job>,
+    /// Empty in memory, where the writer reads.
+    pub(super) reads: Queue<Read>,
+    pub(super) followers: Followers,
+    /// Whether the last write succeeded.
+    pub(super) state: Mutex<State>,
+    pub(super) limits: Limits,
+    pub(super) clock: Clock,
+}
+
+/// The writer's own.
+pub(super) struct Writer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) db: Connection,
+    pub(super) tip: Tip,
+    pub(super) sweeper: Sweeper,
+    pub(super) readers: Vec<JoinHandle<()>>,
+    /// Freed last of all.
+    pub(super) directory: Option<Directory>,
+    /// Set when all is closed.
+    pub(super) closed: watch::Sender<bool>,
+}
+
+impl Writer {
+    /// Works until the queue is closed and empty.
+    pub(super) fn run(mut self) {
+        // Also when this thread panics: nobody may wait for an answer that can't come.
+        let guard = Abandon(Arc::clone(&self.shared));
+        let mut lagging = false;
+        loop {
+            let patience = match () {
+                () if self.sweeper.is_busy() => Duration::ZERO,
+                () if lagging => LAG_CHECK,
+                () => ROUND_EVERY,
+            };
+            match self.shared.jobs.take(BATCH_MAX, patience) {
+                Taken::Jobs(jobs) => self.serve(jobs),
+                Taken::Closed => break,
+            }
+            lagging = self.shared.followers.nudge();
+            self.sweep();
+        }
+        drop(guard);
+        self.end();
+    }
+
+    fn serve(&mut self, jobs: Vec<Job>) {
+        let mut appends = Vec::new();
+        let mut others = Vec::new();
+        for job in jobs {
+            match job {
+                Job::Append(waiting) if waiting.claim.take() => appends.push(waiting),
+                // Its caller has given up and said so.
+                Job::Append(_) => {}
+                other => others.push(other),
+            }
+        }
+        if !appends.is_empty() {
+            self.append(appends);
+        }
+        for job in others {
+            match job {
+                Job::Append(_) => {}
+                Job::Heartbeat { instance, answer } => self.heartbeat(instance, answer),
+                Job::Read(read) => read(&mut self.db),
+            }
+        }
+    }
+
+    /// Stores all of them in one transaction, then delivers, then answers.
+    fn append(&mut self, appends: Vec<Waiting>) {
+        let answers = match self.store(&appends) {
+            Ok(stored) => {
+                self.tip = stored.tip;
+                self.note(stored.trouble);
+                stored.answers
+            }
+            Err(failed) => {
+                self.note(Some(failed.reason.clone()));
+                let answer = if failed.perhaps_stored {
+                    AppendError::Unavailable { perhaps_stored: true }
+                } else {
+                    AppendError::Refused(failed.reason)
+                };
+                vec![Err(answer); appends.len()]
+            }
+        };
+        let mut deliveries = Vec::new();
+        let mut told = Vec::new();
+        for (waiting, answer) in appends.into_iter().zip(answers) {
+            if let Ok(appended) = &answer
+                && !appended.duplicate
+            {
+                let record = Arc::new(record(waiting.draft, appended));
+                deliveries.push(Delivery::Entry(appended.epoch, record));
+            }
+            told.push((waiting.answer, answer));
+        }
+        self.shared.followers.publish(&deliveries);
+        for (waiting, answer) in told {
+            // Who no longer waits may still rely on the entry being made.
+            let _ = waiting.send(answer);
+        }
+    }
+
+    fn store(&mut self, appends: &[Waiting]) -> Result<Stored, Failed> {
+        let not_stored = |error: rusqlite::Error| Failed::new(&error, false);
+        let mut work = self
+            .db
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(not_stored)?;
+        let mut stored = Stored { tip: self.tip, trouble: None, answers: Vec::new() };
+        for Waiting { draft, .. } in appends {
+            let now = (self.shared.clock)().max(stored.tip.at);
+            let remembered_since = since(now, self.shared.limits.id_window);
+            let part = work.savepoint().map_err(not_stored)?;
+            let answer = match append(&part, draft, stored.tip, now, remembered_since) {
+                Ok(Ok(appended)) => {
+                    part.commit().map_err(not_stored)?;
+                    if !appended.duplicate {
+                        stored.tip.seq = appended.seq;
+                        stored.tip.at = appended.at;
+                    }
+                    Ok(appended)
+                }
+                Ok(Err(refusal)) => {
+                    part.finish().map_err(not_stored)?;
+                    Err(refusal)
+                }
+                Err(error) => {
+                    part.finish().map_err(|_| Failed::new(&error, false))?;
+                    if work.is_autocommit() {
+                        // SQLite has undone everything, also the ones before this.
+                        return Err(Failed::new(&error, false));
+                    }
+                    stored.trouble = Some(error.to_string());
+                    Err(AppendError::Refused(error.to_string()))
+                }
+            };
+            stored.answers.push(answer);
+        }
+        if stored.tip != self.tip {
+            let Tip { seq, at, .. } = stored.tip;
+            work.prepare_cached("UPDATE log SET seq = ?1, at = ?2")
+                .and_then(|mut update| update.execute([signed(seq), signed(at)]))
+                .map_err(not_stored)?;
+        }
+        // If this fails, the commit may already be in the file, where a restart finds it.
+        work.commit().map_err(|error| Failed::new(&error, true))?;
+        Ok(stored)
+    }
+
+    fn heartbeat(&mut self, instance: Box<str>, answer: oneshot::Sender<Result<(), Error>>) {
+        let away = matches!(*self.shared.state.lock(), State::Away(_));
+        if away {
+            // Appends may no longer come to find out, so this does.
+            let tried = self.try_to_write();
+            self.note(tried.err().map(|error| error.to_string()));
+        }
+        let head = Head { epoch: self.tip.epoch, seq: self.tip.seq };
+        self.shared.followers.publish(&[Delivery::Watermark { instance, head }]);
+        let _ = answer.send(Ok(()));
+    }
+
+    fn try_to_write(&mut self) -> rusqlite::Result<()> {
+        let work = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        work.execute("UPDATE log SET seq = ?1", [signed(self.tip.seq)])?;
+        work.commit()
+    }
+
+    fn sweep(&mut self) {
+        let now = (self.shared.clock)();
+        if let Err(error) = self.sweeper.step(&mut self.db, &self.shared.limits, now) {
+            tracing::warn!(%error, "old entries could not be deleted; trying again later");
+        }
+    }
+
+    /// Keeps in mind whether writing works, and logs where that changes.
+    fn note(&self, trouble: Option<String>) {
+        let mut state = self.shared.state.lock();
+        match trouble {
+            Some(reason) => {
+                if *state == State::Connected {
+                    tracing::error!(%reason, "the log can't be written");
+                }
+                *state = State::Away(reason);
+            }
+            None if *state != State::Connected => {
+                tracing::info!("the log can be written again");
+                *state = State::Connected;
+            }
+            None => {}
+        }
+    }
+
+    fn end(self) {
+        for reader in self.readers {
+            // A panic of a reader was already reported by the panic hook.
+            let _ = reader.join();
+        }
+        if let Err((_, error)) = self.db.close() {
+            tracing::warn!(%error, "the log was not closed cleanly; nothing is lost");
+        }
+        drop(self.directory);
+        self.closed.send_replace(true);
+    }
+}
+
+/// What a transaction brought.
+struct Stored {
+    tip: Tip,
+    /// Why one of them failed, if any did.
+    trouble: Option<String>,
+    /// In the order of the appends.
+    answers: Vec<Result<Appended, AppendError>>,
+}
+
+/// Why nothing of a transaction may be relied on.
+struct Failed {
+    perhaps_stored: bool,
+    reason: String,
+}
+
+impl Failed {
+    fn new(error: &rusqlite::Error, perhaps_stored: bool) -> Self {
+        Self { perhaps_stored, reason: error.to_string() }
+    }
+}
+
+fn record(draft: Draft, appended: &Appended) -> Record {
+    let Draft { room, user, id, bytes, target, redact: _ } = draft;
+    let Appended { seq, offset, at, .. } = *appended;
+    Record { seq, offset, at, room, user, id, target, bytes }
+}
+
+/// Ends all that waits for the writer.
+struct Abandon(Arc<Shared>);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        *self.0.state.lock() = State::Away("the log is closed".into());
+        self.0.jobs.abandon();
+        self.0.reads.close();
+        self.0.followers.close();
+    }
+}
+
+/// Reads with a connection of its own until the queue is closed and empty.
+pub(super) fn read_all(shared: &Shared, mut db: Connection) {
+    while let Taken::Jobs(reads) = shared.reads.take(1, ROUND_EVERY) {
+        for read in reads {
+            read(&mut db);
+        }
+    }
+}

@@ -1,10 +1,22 @@
 //! The outgoing half of a connection: its outbox and where that drains to.
+//!
+//! Reading, heartbeats and the lifetime of the transport belong to the connection's task, in
+//! `gateway`; which frames come here, to the shards and the application.
+
+mod outbox;
+mod state;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use parking_lot::Mutex;
 use wire::Frame;
+
+pub(crate) use outbox::{Full, Item, Outbox};
+use state::State;
 
 use crate::{Class, CloseReason, Limits, Metrics, Stream};
 
@@ -15,83 +27,145 @@ use crate::{Class, CloseReason, Limits, Metrics, Stream};
 /// and the connection's task writes them through [`Self::poll_flush`], or takes them for a poll
 /// response with [`Self::take`].
 #[derive(Debug)]
-pub struct Connection {}
+pub struct Connection {
+    /// A synchronous lock: it is held for a few lines, at most for one attempt to write to a
+    /// socket that never blocks, and by at most a shard, the connection's task and a command.
+    state: Mutex<State>,
+    metrics: Metrics,
+    outbox_bytes: usize,
+}
 
 impl Connection {
     /// Makes a connection without a transport: frames wait.
     pub fn new(limits: &Limits, metrics: &Metrics) -> Arc<Self> {
-        let _ = (limits, metrics);
-        todo!()
+        Arc::new(Self {
+            state: Mutex::default(),
+            metrics: metrics.clone(),
+            outbox_bytes: limits.outbox_bytes,
+        })
     }
 
     /// Sends a frame behind what already waits. If nothing waits and a stream is attached, the
     /// socket is tried at once. At the limit ephemeral frames are dropped, then the connection is
     /// closed as a slow consumer. A closed connection takes no frames.
     pub fn send(&self, frame: &Frame, class: Class) {
-        let _ = (frame, class);
-        todo!()
+        self.deliver(&[Item { frame, class }], None);
+    }
+
+    /// Sends several frames as [`Self::send`] does, with one write if they fit. `whole` is all of
+    /// them joined, where somebody has that already.
+    pub(crate) fn deliver(&self, items: &[Item<'_>], whole: Option<&Frame>) {
+        self.change(|state| state.deliver(items, whole, self.outbox_bytes, &self.metrics));
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Lets frames go to a stream from now on; what waits goes out first. With `base64_binary`
     /// binary messages become text frames `b<base64>` (Engine.IO over WebSocket with `b64=1`).
     pub fn attach_stream(&self, stream: Arc<Stream>, base64_binary: bool) {
-        let _ = (stream, base64_binary);
-        todo!()
+        self.change(|state| state.attach(stream, base64_binary, &self.metrics));
     }
 
     /// Drops the stream and all that waits: the last act of the connection's task.
     pub fn discard(&self) {
-        todo!()
+        self.change(|state| state.discard(&self.metrics));
     }
 
     /// Takes whole frames for a poll response: at least one if any waits, then more while both
     /// limits hold. A frame of more packets than `max_packets` goes alone. Takes nothing once a
     /// stream is attached; still works after a close that lets the outbox drain.
     pub fn take(&self, max_packets: usize, max_bytes: usize) -> Vec<Frame> {
-        let _ = (max_packets, max_bytes);
-        todo!()
+        self.change(|state| state.take(max_packets, max_bytes))
     }
 
-    /// Ready when something waits or the connection is closed. For the polling transport.
+    /// Ready when something waits or the connection is closed. For the polling transport, and for
+    /// one task: only the latest one that asked is woken.
     pub fn poll_outgoing(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let _ = cx;
-        todo!()
+        self.change(|state| {
+            if state.waits() || state.is_closed() {
+                return Poll::Ready(());
+            }
+            state.wake_later(cx);
+            Poll::Pending
+        })
     }
 
     /// Writes what waits whenever the stream is writable. Pending while the connection is open
-    /// and healthy; `Ok` once it is closed (see [`Self::closed`], then [`Self::poll_drain`]).
+    /// and healthy; `Ok` once it is closed (see [`Self::closed`], then [`Self::poll_drain`]). For
+    /// one task, as [`Self::poll_outgoing`].
     ///
     /// # Errors
     /// When the stream fails. The connection is not closed by that: the caller knows the reason.
     pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let _ = cx;
-        todo!()
+        self.change(|state| {
+            if state.is_closed() {
+                return Poll::Ready(Ok(()));
+            }
+            state.wake_later(cx);
+            ready!(state.poll_write_out(cx, &self.metrics))?;
+            Poll::Pending
+        })
     }
 
-    /// Writes what a closed connection may still write; ready when nothing of it is left, so that
-    /// a close frame can follow. The caller bounds the time.
+    /// Writes what waits, also of a closed connection, as far as the reason lets it; ready when
+    /// nothing of it is left, so that a close frame can follow. The caller bounds the time.
     ///
     /// # Errors
     /// When the stream fails.
     pub fn poll_drain(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let _ = cx;
-        todo!()
+        self.change(|state| {
+            state.wake_later(cx);
+            state.poll_write_out(cx, &self.metrics)
+        })
     }
 
     /// Closes the connection; the first reason stays. Wakes the connection's task. Answers
     /// whether this call was the one that closed it.
     pub fn close(&self, reason: CloseReason) -> bool {
-        let _ = reason;
-        todo!()
+        self.change(|state| state.close(reason, &self.metrics))
     }
 
     /// Why the connection was closed, if it was.
     pub fn closed(&self) -> Option<CloseReason> {
-        todo!()
+        self.state.lock().closed()
     }
 
     /// Bytes that wait to be written or taken.
     pub fn pending_bytes(&self) -> usize {
-        todo!()
+        self.state.lock().pending_bytes()
+    }
+
+    /// Changes the state, then does what follows from the change: the gauge, and waking the
+    /// connection's task when there is something new for it, both outside of the lock.
+    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.state.lock();
+        let before = state.outline();
+        let answer = change(&mut state);
+        let after = state.outline();
+        let waker = if after.concerns_task(&before) { state.take_waker() } else { None };
+        drop(state);
+        self.count_waiting(before.bytes, after.bytes);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        answer
+    }
+
+    fn count_waiting(&self, before: usize, after: usize) {
+        let gauge = &self.metrics.counts().outbox_bytes;
+        if after > before {
+            gauge.inc_by((after - before).cast_signed() as i64);
+        } else if after < before {
+            gauge.dec_by((before - after).cast_signed() as i64);
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let waiting = self.state.get_mut().pending_bytes();
+        self.count_waiting(waiting, 0);
     }
 }

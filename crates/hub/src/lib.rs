@@ -11,6 +11,7 @@ mod hub;
 mod limits;
 mod metrics;
 mod reason;
+mod shard;
 mod stream;
 
 pub use connection::Connection;

@@ -3,9 +3,9 @@
 /// The limits of a hub and of its connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes that may wait for one connection (1 MiB). Beyond it waiting ephemeral frames are
-    /// dropped; if that is not enough the connection is closed as a slow consumer. One frame may
-    /// wait alone whatever its size.
+    /// Bytes that may wait for one connection behind its first waiting frame (1 MiB), each frame
+    /// counted with the memory of its place in the queue. Beyond it waiting ephemeral frames are
+    /// dropped; if that is not enough the connection is closed as a slow consumer.
     pub outbox_bytes: usize,
     /// Bytes that may wait for one held socket (1 MiB). The policy is that of the outbox.
     pub held_bytes: usize,

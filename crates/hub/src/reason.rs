@@ -41,7 +41,7 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// Every reason, for tables and metrics.
+    /// Every reason, in the order of their discriminants.
     pub const ALL: [Self; 16] = [
         Self::TransportClose,
         Self::TransportError,

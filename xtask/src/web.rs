@@ -11,6 +11,8 @@ const NODE_MAJOR_MIN: u32 = 20;
 /// Both stamps lie in `node_modules`: it is never committed, and goes when the packages go.
 const INSTALLED: &str = "node_modules/.palabre-installed";
 const BUILT: &str = "node_modules/.palabre-built";
+/// What a build leaves, among other files.
+const PAGE: &str = "dist/page/index.html";
 /// Folders of the page's that hold no sources.
 const NO_SOURCES: [&str; 4] = ["node_modules", "dist", "coverage", ".vite"];
 
@@ -19,13 +21,13 @@ pub(crate) fn build(root: &Path) -> Result<()> {
     let web = root.join("web");
     install(&web)?;
     let sources = stamp::hash(&web, &["."], &NO_SOURCES, "")?;
-    if web.join("dist/index.html").is_file() && stamp::is_current(&web.join(BUILT), &sources) {
+    if web.join(PAGE).is_file() && stamp::is_current(&web.join(BUILT), &sources) {
         println!("web/dist is up to date");
         return Ok(());
     }
     shell::run(&web, "npm", &["run", "build"])?;
-    if !web.join("dist/index.html").is_file() {
-        bail!("`npm run build` left no web/dist/index.html");
+    if !web.join(PAGE).is_file() {
+        bail!("`npm run build` left no {PAGE}");
     }
     stamp::keep(&web.join(BUILT), &sources)
 }

@@ -69,6 +69,11 @@ pub trait Form {
     /// Shows a value so that [`Form::parse`] reads it again, unless it is hidden.
     fn show(&self, value: &Self::Value) -> Shown;
 
+    /// Which values there are, in words; empty where the option's description says it.
+    fn allowed(&self) -> String {
+        String::new()
+    }
+
     /// What a command line has to know about it.
     fn shape(&self) -> Shape {
         Shape::One
@@ -82,9 +87,12 @@ impl<T: FromStr + PartialOrd + Display> Form for Count<T> {
     type Value = T;
 
     fn parse(&self, text: &str) -> Result<T, Fault> {
-        let (min, max) = (self.0.start(), self.0.end());
         let number = text.replace('_', "").parse().ok().filter(|number| self.0.contains(number));
-        number.ok_or_else(|| Fault::expected(format!("a number from {min} to {max}")))
+        number.ok_or_else(|| Fault::expected(format!("a number from {}", self.allowed())))
+    }
+
+    fn allowed(&self) -> String {
+        format!("{} to {}", self.0.start(), self.0.end())
     }
 
     fn show(&self, value: &T) -> Shown {
@@ -103,11 +111,15 @@ impl Form for Bytes {
 
     fn parse(&self, text: &str) -> Result<usize, Fault> {
         let bytes = with_unit(text, BYTE_UNITS).and_then(|bytes| usize::try_from(bytes).ok());
-        bytes.filter(|bytes| self.0.contains(bytes)).ok_or_else(|| {
-            let (min, max) = (write_unit(*self.0.start() as u64, BYTE_UNITS), *self.0.end() as u64);
-            let max = write_unit(max, BYTE_UNITS);
-            Fault::expected(format!("a size from {min} to {max} bytes (like 64KiB)"))
-        })
+        bytes
+            .filter(|bytes| self.0.contains(bytes))
+            .ok_or_else(|| Fault::expected(format!("a size from {}", self.allowed())))
+    }
+
+    fn allowed(&self) -> String {
+        let [min, max] =
+            [self.0.start(), self.0.end()].map(|bound| write_unit(*bound as u64, BYTE_UNITS));
+        format!("{min} to {max}")
     }
 
     fn show(&self, value: &usize) -> Shown {
@@ -133,11 +145,14 @@ impl Form for Span {
 
     fn parse(&self, text: &str) -> Result<Duration, Fault> {
         let span = with_unit(text, TIME_UNITS).map(Duration::from_millis);
-        span.filter(|span| self.0.contains(span)).ok_or_else(|| {
-            let [min, max] = [self.0.start(), self.0.end()]
-                .map(|bound| write_unit(bound.as_millis() as u64, TIME_UNITS));
-            Fault::expected(format!("a time from {min} to {max} (units: ms, s, min, h, d)"))
-        })
+        span.filter(|span| self.0.contains(span))
+            .ok_or_else(|| Fault::expected(format!("a time from {}", self.allowed())))
+    }
+
+    fn allowed(&self) -> String {
+        let [min, max] = [self.0.start(), self.0.end()]
+            .map(|bound| write_unit(bound.as_millis() as u64, TIME_UNITS));
+        format!("{min} to {max}")
     }
 
     fn show(&self, value: &Duration) -> Shown {
@@ -258,7 +273,7 @@ impl Form for Directory {
         match std::fs::metadata(text) {
             Ok(found) if found.is_dir() => Ok(text.into()),
             Ok(_) => Err(Fault::because(format!("'{text}' is not a directory"))),
-            Err(error) => Err(Fault::because(format!("'{text}' can't be read: {error}"))),
+            Err(error) => Err(Fault::because(format!("'{text}': {}", plain(&error)))),
         }
     }
 
@@ -285,9 +300,48 @@ impl<F: Form> Form for Maybe<F> {
         value.as_ref().map_or(Shown::Unset, |value| self.0.show(value))
     }
 
+    fn allowed(&self) -> String {
+        self.0.allowed()
+    }
+
     fn shape(&self) -> Shape {
         self.0.shape()
     }
+}
+
+/// A value, or the word for no limit, which is written where the value is the given one.
+pub struct OrAll<F: Form>(pub F, pub F::Value);
+
+impl<F: Form<Value: Copy + PartialEq>> OrAll<F> {
+    const WORD: &str = "all";
+}
+
+impl<F: Form<Value: Copy + PartialEq>> Form for OrAll<F> {
+    type Value = F::Value;
+
+    fn parse(&self, text: &str) -> Result<Self::Value, Fault> {
+        if text == Self::WORD {
+            return Ok(self.1);
+        }
+        self.0.parse(text).map_err(|fault| match fault {
+            Fault::Expected(what) => Fault::expected(format!("{what} or '{}'", Self::WORD)),
+            Fault::Because(reason) => Fault::Because(reason),
+        })
+    }
+
+    fn show(&self, value: &Self::Value) -> Shown {
+        if *value == self.1 { Shown::Text(Self::WORD.into()) } else { self.0.show(value) }
+    }
+
+    fn allowed(&self) -> String {
+        format!("{}, or {}", self.0.allowed(), Self::WORD)
+    }
+}
+
+/// What the system says, without its number.
+pub(super) fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {

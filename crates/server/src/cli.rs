@@ -1,0 +1,210 @@
+//! The command line: which command was given, and the configuration that goes with it.
+//!
+//! Options come from the table in [`crate::config::options`]; nothing is said about them here.
+//! Commands that only answer with a text are carried out here ([`Command::Print`]); running the
+//! others is the matter of `main`.
+
+mod args;
+mod error;
+mod flags;
+
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use clap::{CommandFactory, FromArgMatches};
+
+pub use error::CliError;
+
+use crate::{
+    StartError,
+    config::{Bind, Config, Loaded, Origin, Sources, load, logging, print as write},
+    serve,
+};
+
+use args::{Ask, ConfigAsk, DemoArgs, Line};
+use flags::Flags;
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Command {
+    /// Run one instance.
+    Serve(Box<Config>),
+    /// Run several instances in one process, on one log in memory.
+    Demo(Demo),
+    /// Print this text on standard output and end.
+    Print(String),
+}
+
+/// Several instances in one process.
+#[derive(Debug)]
+pub struct Demo {
+    /// What all of them are told. `port` is the first one's; the others follow it, except that 0
+    /// picks free ones. There is no Redis, and the log is ephemeral: they share one in memory.
+    pub config: Box<Config>,
+    /// How many: at least one.
+    pub instances: u16,
+}
+
+/// The program: carries out its command line, and says with what it ends. 2 is for what whoever
+/// started it can mend, 1 for the rest.
+pub fn main() -> ExitCode {
+    match parse(std::env::args_os()) {
+        Ok(Command::Serve(config)) => run(&config.clone(), serve::serve(*config)),
+        Ok(Command::Demo(Demo { config, instances })) => {
+            run(&config.clone(), serve::demo(*config, instances))
+        }
+        Ok(Command::Print(text)) => match print(&text) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error, ExitCode::FAILURE),
+        },
+        Err(error) => failed(&error, error.exit_code()),
+    }
+}
+
+fn run(config: &Config, serving: impl Future<Output = Result<(), StartError>>) -> ExitCode {
+    if let Err(error) = logging::start(config) {
+        return failed(&error, ExitCode::FAILURE);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error, ExitCode::FAILURE),
+    };
+    let outcome = runtime.block_on(serving);
+    // What must be finished has been waited for; the rest may not keep the program from ending.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error, ExitCode::from(CliError::EXIT_CODE)),
+    }
+}
+
+fn failed(error: &dyn std::error::Error, code: ExitCode) -> ExitCode {
+    eprintln!("error: {error}");
+    code
+}
+
+/// Reads the command line of this process (its name first), and its environment.
+///
+/// # Errors
+/// Whatever ends the program with exit code 2.
+pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Command, CliError> {
+    let environment = crate::config::environment();
+    parse_with(line, Sources { environment, ..Sources::default() })
+}
+
+/// As [`parse`], with the environment and the default file that `sources` names.
+///
+/// # Errors
+/// Whatever ends the program with exit code 2.
+pub fn parse_with(
+    line: impl IntoIterator<Item = OsString>,
+    sources: Sources,
+) -> Result<Command, CliError> {
+    let parsed =
+        Line::command().try_get_matches_from(line).and_then(|m| Line::from_arg_matches(&m));
+    let line = match parsed {
+        Ok(line) => line,
+        Err(error) if !error.use_stderr() => return Ok(Command::Print(styled(&error))),
+        Err(error) => return Err(CliError::from_clap(&error)),
+    };
+    match line.ask {
+        None => serve(line.serve.0, sources),
+        Some(Ask::Serve(flags)) => serve(flags.0, sources),
+        Some(Ask::Demo(demo)) => self::demo(demo, sources),
+        Some(Ask::Config { ask }) => config(ask, sources),
+        Some(Ask::Completions { shell }) => Ok(Command::Print(completions(shell))),
+        Some(Ask::Man { command }) => man(command.as_deref()),
+    }
+}
+
+/// Prints a text on standard output; a reader that has gone away is no error.
+///
+/// # Errors
+/// Standard output can't be written.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome,
+    }
+}
+
+fn serve(flags: Flags, sources: Sources) -> Result<Command, CliError> {
+    Ok(Command::Serve(Box::new(loaded(flags, sources)?.config)))
+}
+
+fn demo(demo: DemoArgs, sources: Sources) -> Result<Command, CliError> {
+    let defaults = Config { ephemeral: true, ..Config::default() };
+    let sources = Sources { applies: |option| option.in_demo, defaults, ..sources };
+    let loaded = loaded(demo.flags.0, sources)?;
+    let instances = demo.instances;
+    let port = loaded.config.port;
+    let on_ports = matches!(loaded.config.bind, Bind::Ip(_)) && port != 0;
+    if on_ports && port.checked_add(instances - 1).is_none() {
+        return Err(CliError::usage(format!(
+            "--instances: there are no {instances} ports from {port} on"
+        )));
+    }
+    let config = Box::new(loaded.config);
+    Ok(Command::Demo(Demo { config, instances }))
+}
+
+fn config(ask: ConfigAsk, sources: Sources) -> Result<Command, CliError> {
+    let text = match ask {
+        ConfigAsk::Check(flags) => valid(&loaded(flags.0, sources)?),
+        ConfigAsk::Print(flags) => write::as_file(&loaded(flags.0, sources)?),
+        ConfigAsk::Docs => write::as_documentation(),
+    };
+    Ok(Command::Print(text))
+}
+
+fn loaded(flags: Flags, sources: Sources) -> Result<Loaded, CliError> {
+    Ok(load(&Sources { file: flags.file, flags: flags.set, ..sources })?)
+}
+
+/// That all is well, and what was looked at.
+fn valid(loaded: &Loaded) -> String {
+    let file = loaded.file.iter().map(|path| path.display().to_string());
+    let others = loaded.options().filter_map(|(_, origin)| match origin {
+        Origin::Variable(_) | Origin::Flag(_) => Some(origin.to_string()),
+        Origin::Default | Origin::File(..) => None,
+    });
+    let sources: Vec<String> = file.chain(others).collect();
+    if sources.is_empty() {
+        return "The configuration is valid: all options have their defaults.\n".into();
+    }
+    format!("The configuration is valid: {}.\n", sources.join(", "))
+}
+
+fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Line::command(), "palabre", &mut script);
+    String::from_utf8(script).expect("scripts are made of UTF-8")
+}
+
+fn man(command: Option<&str>) -> Result<Command, CliError> {
+    let mut line = Line::command();
+    line.build();
+    let page = match command {
+        None => line,
+        Some(name) => match line.find_subcommand(name) {
+            Some(found) if !found.is_hide_set() => found.clone(),
+            _ => return Err(CliError::usage(format!("man: there is no command '{name}'"))),
+        },
+    };
+    let mut text = Vec::new();
+    clap_mangen::Man::new(page).render(&mut text).expect("memory can be written");
+    Ok(Command::Print(String::from_utf8(text).expect("manuals are made of UTF-8")))
+}
+
+/// Help and version, with colours where they are looked at.
+fn styled(text: &clap::Error) -> String {
+    let rendered = text.render();
+    if io::stdout().is_terminal() && !crate::config::colour_is_refused() {
+        return rendered.ansi().to_string();
+    }
+    rendered.to_string()
+}

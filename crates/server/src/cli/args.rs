@@ -1,0 +1,101 @@
+//! The commands and what each one says about itself.
+
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+
+use super::flags::{DemoFlags, ServeFlags};
+
+const EXAMPLES: &str = "\
+Examples:
+  palabre                                            alone, on http://127.0.0.1:3000
+  palabre demo                                       two instances at once, to try it
+  palabre --redis redis://127.0.0.1:6379             an instance that shares its rooms ...
+  PORT=3001 palabre --redis redis://127.0.0.1:6379   ... with this one
+  palabre --public ./site                            your own page and the chat behind it
+
+Every option is also a key of palabre.toml and a variable: --base-path is base-path and
+PALABRE__BASE_PATH. A flag beats a variable, which beats the file. -h shows the options that most
+people need, --help shows all.";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  palabre demo                       open http://127.0.0.1:3000 and http://127.0.0.1:3001
+  palabre demo --instances 3 --port 8000";
+
+/// A self-hosted chat server for Socket.IO clients.
+///
+/// Without a command it serves. Instances that are given the same Redis serve the same rooms.
+#[derive(Parser)]
+#[command(
+    name = "palabre",
+    bin_name = "palabre",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = EXAMPLES
+)]
+pub(super) struct Line {
+    #[command(flatten)]
+    pub(super) serve: ServeFlags,
+    #[command(subcommand)]
+    pub(super) ask: Option<Ask>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Ask {
+    /// Serve (this is what happens without a command)
+    #[command(after_help = EXAMPLES)]
+    Serve(ServeFlags),
+    /// Run several instances in one process, without Redis, keeping nothing
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo(DemoArgs),
+    /// Look at the configuration
+    Config {
+        #[command(subcommand)]
+        ask: ConfigAsk,
+    },
+    /// Print a script that completes commands and options
+    #[command(after_help = "Example:\n  source <(palabre completions bash)")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "Example:\n  palabre man | man -l -")]
+    Man {
+        /// The command that it is about; without one, the whole program
+        command: Option<String>,
+    },
+}
+
+#[derive(clap::Args)]
+pub(super) struct DemoArgs {
+    /// How many instances, each on the port after the one before [default: 2]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 2,
+        hide_default_value = true,
+        value_parser = instances
+    )]
+    pub(super) instances: u16,
+    #[command(flatten)]
+    pub(super) flags: DemoFlags,
+}
+
+fn instances(text: &str) -> Result<u16, String> {
+    let range = 1..=16;
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    let (min, max) = (range.start(), range.end());
+    number.ok_or_else(|| format!("expected a number from {min} to {max}, not '{text}'"))
+}
+
+#[derive(Subcommand)]
+pub(super) enum ConfigAsk {
+    /// Look for errors in the file, the environment and the flags
+    Check(ServeFlags),
+    /// Print what is in force, as a file, with where each value came from
+    Print(ServeFlags),
+    /// Print the documentation of all options
+    #[command(hide = true)]
+    Docs,
+}

@@ -29,6 +29,31 @@ pub struct Decoder {
 struct Fragments {
     opcode: Opcode,
     payload: Vec<u8>,
+    /// How much of a text's payload is known to be UTF-8.
+    checked: usize,
+}
+
+impl Fragments {
+    fn new(opcode: Opcode) -> Self {
+        Self { opcode, payload: Vec::new(), checked: 0 }
+    }
+
+    /// Adds a fragment. A text is refused at the first fragment that spoils it; a character
+    /// cut in two may be completed by the next one.
+    fn push(&mut self, fragment: &[u8]) -> Result<(), DecodeError> {
+        self.payload.extend_from_slice(fragment);
+        if self.opcode == Opcode::Binary {
+            return Ok(());
+        }
+        let unchecked = self.payload.get(self.checked..).unwrap_or_default();
+        let valid = match simdutf8::compat::from_utf8(unchecked) {
+            Ok(_) => unchecked.len(),
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            Err(_) => return Err(DecodeError::InvalidUtf8),
+        };
+        self.checked = self.checked.saturating_add(valid);
+        Ok(())
+    }
 }
 
 impl Decoder {
@@ -152,22 +177,14 @@ impl Decoder {
             mask::apply(header.mask, payload);
         }
         match header.opcode {
-            Opcode::Continuation => {
-                let Some(message) = &mut self.message else {
-                    return Err(DecodeError::UnexpectedContinuation);
-                };
-                message.payload.extend_from_slice(payload);
-                if !header.fin {
-                    return Ok(ControlFlow::Continue(()));
-                }
-                let Some(message) = self.message.take() else {
-                    return Err(DecodeError::UnexpectedContinuation);
-                };
-                data(message.opcode, &message.payload).map(on)
-            }
             Opcode::Text | Opcode::Binary if header.fin => data(header.opcode, payload).map(on),
-            opcode @ (Opcode::Text | Opcode::Binary) => {
-                self.message = Some(Fragments { opcode, payload: payload.to_vec() });
+            opcode @ (Opcode::Text | Opcode::Binary | Opcode::Continuation) => {
+                let mut message = self.message.take().unwrap_or_else(|| Fragments::new(opcode));
+                message.push(payload)?;
+                if header.fin {
+                    return data(message.opcode, &message.payload).map(on);
+                }
+                self.message = Some(message);
                 Ok(ControlFlow::Continue(()))
             }
             Opcode::Ping => Ok(on(Message::Ping(payload))),

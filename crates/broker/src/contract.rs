@@ -21,6 +21,14 @@ pub type Answer<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// # Atomicity
 /// Dedupe, position, storage and publication of an entry happen together or not at all, also when
 /// the store errs in the middle.
+///
+/// # Partitions
+/// Whoever asks about a partition that is not one of `0..partitions()` gets
+/// [`Error::NoSuchPartition`], or deliveries that end at once.
+///
+/// # Retention
+/// What has passed a limit is not shown any more, and pages say where something is missing
+/// (`reaches_back`). An implementation may keep a little more than the limits say.
 pub trait Broker: Send + Sync + 'static {
     /// What this broker is and how long it keeps entries, for the start-up line.
     fn description(&self) -> Description;
@@ -31,14 +39,19 @@ pub trait Broker: Send + Sync + 'static {
     /// Appends an entry, or finds the entry that the same room, user and id made before.
     ///
     /// Retrying with the same id is always safe: within the id window it never makes a second
-    /// entry. Bounded: an answer comes within [`Limits::append_wait`], the worst one being
+    /// entry. The content that an id stands for is the draft's bytes, target and redaction; it
+    /// outlives a redaction of the entry. A target that the room doesn't have, and a redaction
+    /// without a target, are [`AppendError::Refused`]; but what was appended before is found
+    /// before anything else is looked at. The entry is made even if the answer is dropped.
+    /// Bounded: an answer comes within [`Limits::append_wait`], the worst one being
     /// [`AppendError::Unavailable`].
     fn append(&self, draft: Draft) -> Answer<Result<Appended, AppendError>>;
 
     /// Follows a partition from now on. The first delivery is [`Delivery::Live`] as soon as the
     /// subscription stands. Deliveries are at most once and in seq order; whatever may have been
-    /// missed is announced by [`Delivery::Interrupted`]. The queue is bounded: a reader that lags
-    /// behind is interrupted, never waited for.
+    /// missed is announced by [`Delivery::Interrupted`], and [`Delivery::Live`] follows it, without
+    /// being asked for, as soon as deliveries go on. The queue is bounded: a reader that lags
+    /// behind is interrupted, never waited for. Deliveries end when the broker is closed.
     fn follow(&self, partition: Partition) -> mpsc::Receiver<Delivery>;
 
     /// The present state of a partition. Creates the partition (with a new epoch) if it has none.
@@ -69,7 +82,9 @@ pub trait Broker: Send + Sync + 'static {
     /// Whether the store can be reached right now, for metrics and `/readyz`.
     fn state(&self) -> State;
 
-    /// Stops background work; what was acknowledged is durable when the answer comes.
+    /// Stops background work; what was acknowledged is durable when the answer comes. From then
+    /// on everything is answered by an error, appends by `Unavailable { perhaps_stored: false }`.
+    /// It closes this handle for everybody who shares it, and may be called again.
     fn close(&self) -> Answer<()>;
 }
 

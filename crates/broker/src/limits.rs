@@ -86,7 +86,7 @@ fn in_words(age: Duration) -> String {
     let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
     let (count, unit) = units
         .into_iter()
-        .find(|(length, _)| seconds % length == 0 && seconds > 0)
+        .find(|(length, _)| seconds > 0 && seconds.is_multiple_of(*length))
         .map_or((seconds, "second"), |(length, unit)| (seconds / length, unit));
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {unit}{plural}", with_commas(count))

@@ -12,7 +12,7 @@ use super::{
 use crate::{Error, Limits};
 
 /// From the beginning of one round over all rooms to that of the next.
-pub(super) const ROUND_EVERY: Duration = Duration::from_secs(60);
+pub(super) const ROUND_EVERY: Duration = Duration::from_mins(1);
 
 /// Rooms that one step looks at.
 const ROOMS_PER_STEP: usize = 200;

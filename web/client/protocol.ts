@@ -1,0 +1,137 @@
+// The chat protocol as this client speaks it: commands, their answers, and events. Names are the
+// contract's own; fields that are not listed here are ignored, wherever they come from.
+
+/** A place in a room: the life of the log it belongs to, and the entry's number in the room. */
+export interface Position {
+  epoch: string;
+  offset: number;
+}
+
+/** One record of a room's log. */
+export interface Entry extends Position {
+  room: string;
+  id: string;
+  /** `message`, or a kind that this client passes over. */
+  kind: string;
+  user: string;
+  name?: string;
+  text?: string;
+  /** Milliseconds since 1970 by the log's clock. */
+  at: number;
+  /** `socket`, `http`, or the name of a bridge. */
+  via?: string;
+}
+
+/** The stable codes of a refusal. */
+export type Code =
+  | "bad_request"
+  | "unauthorized"
+  | "forbidden"
+  | "not_found"
+  | "too_large"
+  | "rate_limited"
+  | "conflict"
+  | "muted"
+  | "locked"
+  | "unavailable"
+  | "internal";
+
+/** Why a command was not carried out. `message` is for developers; pages translate `code`. */
+export interface Refusal {
+  code: Code;
+  message: string;
+  retryAfterMs?: number;
+}
+
+/** An entry's place, as the answer to what made it. */
+export interface Placed extends Position {
+  room: string;
+  id: string;
+  at: number;
+  duplicate?: boolean;
+}
+
+/** A stretch of a room, ascending by offset. */
+export interface Stretch {
+  epoch: string;
+  /** The room's newest offset. */
+  head: number;
+  entries: Entry[];
+  /** Whether there is more in the direction that was asked. */
+  more: boolean;
+}
+
+/** The answer to `join`. */
+export interface Joined extends Stretch {
+  /** The room's key, folded as the server folds it. */
+  room: string;
+  /** The log no longer reaches back to what was asked; these are the newest entries. */
+  reset?: boolean;
+  members: number;
+  title?: string;
+  topic?: string;
+}
+
+/** What each command takes, and what it answers beside `ok`. */
+export interface Commands {
+  join: { takes: { room: string; after?: Position; limit?: number }; answers: Joined };
+  leave: { takes: { room: string }; answers: object };
+  send: { takes: { room: string; id: string; text: string }; answers: Placed };
+  history: {
+    takes: { room: string; before?: number; after?: number; limit?: number };
+    answers: Stretch;
+  };
+  rename: { takes: { name: string }; answers: { user: string; name: string } };
+}
+
+export type Command = keyof Commands;
+export type Takes<C extends Command> = Commands[C]["takes"];
+export type Answers<C extends Command> = Commands[C]["answers"];
+
+/** What comes back through the acknowledgement. */
+export type Answer<C extends Command> = ({ ok: true } & Answers<C>) | { ok: false; error: Refusal };
+
+/** The first event of every connection. */
+export interface Welcome {
+  user: string;
+  name: string;
+  /** Proves next time that we are the same user. */
+  token?: string;
+  /** The instance that serves us. */
+  instance: string;
+  version: string;
+  protocol: 1;
+  lobby?: string;
+  limits?: { text?: number; name?: number; room?: number };
+  features?: string[];
+}
+
+/** Something that concerns the whole connection. */
+export interface Notice {
+  code: Code | "degraded" | "healed" | "draining";
+  message: string;
+  retryAfterMs?: number;
+}
+
+/** The log of a room lost its past. */
+export interface Reset {
+  room: string;
+  epoch: string;
+  head: number;
+}
+
+/** Server to client, as socket.io-client wants to have it. */
+export interface ServerEvents {
+  "palabre:welcome": (welcome: Welcome) => void;
+  entry: (entry: Entry) => void;
+  reset: (reset: Reset) => void;
+  notice: (notice: Notice) => void;
+}
+
+/** Client to server: every command takes one object and a callback. */
+export type ClientEvents = {
+  [C in Command]: (takes: Takes<C>, answer: (answer: Answer<C>) => void) => void;
+};
+
+/** The limits that hold where the welcome names none. */
+export const DEFAULT_LIMITS = { text: 4000, name: 40, room: 64 } as const;

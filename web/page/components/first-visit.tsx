@@ -1,0 +1,25 @@
+// The first visit: one field, and you are in.
+
+import { words } from "../i18n/index.ts";
+import { enterAs } from "../session.ts";
+import { Tree } from "./icons.tsx";
+import { Naming } from "./naming.tsx";
+
+export function FirstVisit() {
+  const { first } = words.value;
+  return (
+    <main class="first">
+      <p class="brand">
+        <Tree />
+        <span class="word">Palabre</span>
+      </p>
+      <h1>{first.question}</h1>
+      <Naming label={first.label} start="" action={first.enter} submit={enter} focus />
+      <p class="quiet">{first.later}</p>
+    </main>
+  );
+}
+
+async function enter(name: string): Promise<undefined> {
+  enterAs(name);
+}

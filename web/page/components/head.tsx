@@ -1,0 +1,39 @@
+// The head of the conversation: the room, and how the connection is when it is not simply there.
+
+import { talk } from "../conversation.ts";
+import { words } from "../i18n/index.ts";
+import { openRoom } from "../route.ts";
+import { offline, palabre, status } from "../session.ts";
+
+export function Head() {
+  return (
+    <header class="head">
+      <h1>{talk.value?.key ?? openRoom.value ?? " "}</h1>
+      <Connection />
+    </header>
+  );
+}
+
+function Connection() {
+  const { state } = words.value;
+  const { phase, reason } = status.value;
+  if (phase === "refused") {
+    return (
+      <p class="connection lost" role="alert">
+        <span title={reason}>{state.refused}</span>
+        <button type="button" class="plain" onClick={() => palabre.value?.connect()}>
+          {state.again}
+        </button>
+      </p>
+    );
+  }
+  const shown = offline.value && (phase === "connecting" || phase === "offline");
+  return (
+    <p class="connection" role="status">
+      {shown && state[phase]}
+    </p>
+  );
+}
+
+/** The thin line at the top of the page while the connection is being looked for. */
+export const Line = () => (offline.value ? <div class="line" aria-hidden="true" /> : null);

@@ -1,0 +1,87 @@
+// One message: its author where a run begins, its words, and what became of it as long as it is
+// not in the log.
+
+import type { Outgoing } from "../../client/index.ts";
+import { act } from "../conversation.ts";
+import { words } from "../i18n/index.ts";
+import { pieces } from "../parts/links.ts";
+import type { Said } from "../parts/rows.ts";
+import { fullTimeOf, timeOf } from "../parts/times.ts";
+import { status } from "../session.ts";
+import { Clock, Warning } from "./icons.tsx";
+import { Mark } from "./mark.tsx";
+
+export function Message({ said }: { said: Said }) {
+  const { message } = words.value;
+  const { own, opens, unsent } = said;
+  const author = said.name || message.unnamed;
+  const time = timeOf(said.at);
+  const states = `${own ? " own" : ""}${opens ? " opens" : ""}${unsent ? " unsent" : ""}`;
+  return (
+    <article
+      class={`said${states}`}
+      aria-label={message.label(own ? `${author} (${message.own})` : author, time)}
+      data-key={said.key}
+      tabIndex={-1}
+    >
+      {opens && <Mark user={said.user} name={author} />}
+      {opens && (
+        <p class="author" aria-hidden="true">
+          <bdi class="name">{author}</bdi>
+          {own && <span class="quiet">{message.own}</span>}
+        </p>
+      )}
+      <time
+        class="time"
+        dateTime={new Date(said.at).toISOString()}
+        title={fullTimeOf(said.at)}
+        aria-hidden="true"
+      >
+        {time}
+      </time>
+      <p class="text" dir="auto">
+        {pieces(said.text).map(({ text, href }) =>
+          href === undefined ? (
+            text
+          ) : (
+            <a href={href} target="_blank" rel="noopener noreferrer nofollow">
+              {text}
+            </a>
+          ),
+        )}
+      </p>
+      {unsent && <Fate unsent={unsent} />}
+    </article>
+  );
+}
+
+/** What happens to a message that is not yet in the log. */
+function Fate({ unsent }: { unsent: Outgoing }) {
+  const { message, refusal } = words.value;
+  const { id, state, refusal: why } = unsent;
+  if (state === "refused") {
+    return (
+      <p class="fate refused">
+        <Warning />
+        <span>{refusal[why?.code ?? "internal"] ?? why?.message}</span>
+        <button type="button" class="plain" onClick={() => act.retry(id)}>
+          {message.retry}
+        </button>
+        <button type="button" class="plain" onClick={() => act.takeBack(id)}>
+          {message.edit}
+        </button>
+      </p>
+    );
+  }
+  const waits = state === "waiting" || (state === "pending" && status.value.phase !== "online");
+  if (!waits) return null;
+  return (
+    <p class="fate waiting">
+      <Clock />
+      <span>{why?.code === "rate_limited" ? message.waitingTooFast : message.waiting}</span>
+      <button type="button" class="plain" onClick={() => act.takeBack(id)}>
+        {message.cancel}
+      </button>
+    </p>
+  );
+}

@@ -1,0 +1,71 @@
+// The one field in which somebody says what they are called: at the first visit, and later.
+
+import { useSignal } from "@preact/signals";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { DEFAULT_LIMITS, type Refusal } from "../../client/index.ts";
+import { hasKeyboard } from "../device.ts";
+import { words } from "../i18n/index.ts";
+import { welcome } from "../session.ts";
+
+interface NamingProps {
+  label: string;
+  start: string;
+  action: string;
+  /** Takes the name; returns why not, where it is refused. */
+  submit: (name: string) => Promise<Refusal | undefined>;
+  focus?: boolean;
+}
+
+export function Naming({ label, start, action, submit, focus = false }: NamingProps) {
+  const id = useId();
+  const field = useRef<HTMLInputElement>(null);
+  const error = useSignal<string | undefined>(undefined);
+  useEffect(() => {
+    if (focus && hasKeyboard) field.current?.focus();
+  }, [focus]);
+  const submitted = async (event: Event) => {
+    event.preventDefault();
+    const name = (field.current?.value ?? "").trim();
+    error.value = isName(name) ? await refused(submit(name)) : words.value.refusedName;
+    if (error.value !== undefined) field.current?.focus();
+  };
+  return (
+    <form class="naming" onSubmit={submitted} noValidate>
+      <label for={id}>{label}</label>
+      <div class="field">
+        <input
+          id={id}
+          ref={field}
+          type="text"
+          autocomplete="nickname"
+          autocapitalize="words"
+          spellcheck={false}
+          maxLength={welcome.value?.limits?.name ?? DEFAULT_LIMITS.name}
+          defaultValue={start}
+          aria-invalid={error.value !== undefined}
+          aria-describedby={`${id}-error`}
+        />
+        <button type="submit" class="solid">
+          {action}
+        </button>
+      </div>
+      <p class="error" id={`${id}-error`} role="alert">
+        {error.value}
+      </p>
+    </form>
+  );
+}
+
+/** Whether the server would take it, as far as that can be seen from here. */
+const isName = (name: string) => /[\p{L}\p{N}]/u.test(name) && !/\p{Cc}/u.test(name);
+
+async function refused(answer: Promise<Refusal | undefined>): Promise<string | undefined> {
+  const { refusal, refusedName } = words.value;
+  try {
+    const why = await answer;
+    if (why === undefined) return undefined;
+    return why.code === "bad_request" ? refusedName : (refusal[why.code] ?? why.message);
+  } catch {
+    return refusal.unavailable;
+  }
+}

@@ -1,0 +1,112 @@
+// From the log's entries and what is unsent to the rows that are shown: messages, those of one
+// author in a run, and the days between them.
+
+import type { Entry, Outgoing } from "../../client/index.ts";
+
+/** Longest pause within a run of one author's messages, and longest run. */
+const RUN_PAUSE_MS = 5 * 60_000;
+const RUN_LENGTH_MS = 20 * 60_000;
+
+/** One message, as it is shown. */
+export interface Said {
+  kind: "said";
+  /** The same from the moment of writing to the place in the log, so that it settles in place. */
+  key: string;
+  user: string;
+  name: string;
+  text: string;
+  at: number;
+  own: boolean;
+  /** Whether it opens a run, and shows its author. */
+  opens: boolean;
+  /** What has not yet been seen in the log. */
+  unsent?: Outgoing;
+}
+
+/** A day begins. */
+export interface Day {
+  kind: "day";
+  key: string;
+  at: number;
+}
+
+export type Row = Said | Day;
+
+/** What the rows are made of. */
+export interface Talk {
+  entries: readonly Entry[];
+  outgoing: readonly Outgoing[];
+  /** Whether the log goes on behind the entries. */
+  behind: boolean;
+  me: { user: string; name: string } | undefined;
+}
+
+/** The row that was last made of an entry: what has not changed need not be drawn again. */
+const made = new WeakMap<Entry | Outgoing, Said>();
+
+/** The rows of a conversation, ascending. */
+export function rowsOf({ entries, outgoing, behind, me }: Talk): Row[] {
+  const rows = new Rows();
+  for (const entry of entries) {
+    if (entry.kind !== "message" || entry.text === undefined) continue;
+    const { user, name = "", text, at, id, offset } = entry;
+    // An id may come again once the log has forgotten it.
+    const key = rows.has(keyOf(user, id)) ? `${keyOf(user, id)} ${offset}` : keyOf(user, id);
+    rows.add(entry, { key, user, name, text, at, own: user === me?.user });
+  }
+  for (const unsent of outgoing) {
+    // What is placed behind entries that we don't hold would stand at the wrong place.
+    if (unsent.state === "placed" && behind) continue;
+    const { user, name } = me ?? { user: "", name: "" };
+    const { text, at } = unsent;
+    const key = keyOf(user, unsent.id);
+    if (!rows.has(key)) rows.add(unsent, { key, user, name, text, at, own: true, unsent });
+  }
+  return rows.all;
+}
+
+/** Rows in the making. */
+class Rows {
+  readonly all: Row[] = [];
+  readonly #keys = new Set<string>();
+  #before: Said | undefined;
+  #runStart = 0;
+  #day: string | undefined;
+
+  has(key: string): boolean {
+    return this.#keys.has(key);
+  }
+
+  add(from: Entry | Outgoing, what: Omit<Said, "kind" | "opens">): void {
+    const day = new Date(what.at).toDateString();
+    if (day !== this.#day) {
+      // The first day's row keeps its key when older messages of that day come before it.
+      this.all.push({ kind: "day", key: `${day} ${this.#day ?? ""}`, at: what.at });
+      this.#day = day;
+      this.#before = undefined;
+    }
+    const opens = this.#before === undefined || !continues(this.#before, this.#runStart, what);
+    if (opens) this.#runStart = what.at;
+    const said: Said = { kind: "said", opens, ...what };
+    const last = made.get(from);
+    this.#before = last !== undefined && isSame(last, said) ? last : said;
+    made.set(from, this.#before);
+    this.#keys.add(what.key);
+    this.all.push(this.#before);
+  }
+}
+
+function isSame(a: Said, b: Said): boolean {
+  return a.key === b.key && a.opens === b.opens && a.own === b.own && a.name === b.name;
+}
+
+function continues(before: Said, start: number, said: Omit<Said, "kind" | "opens">): boolean {
+  return (
+    before.user === said.user &&
+    before.name === said.name &&
+    said.at - before.at <= RUN_PAUSE_MS &&
+    said.at - start <= RUN_LENGTH_MS
+  );
+}
+
+const keyOf = (user: string, id: string) => `${user}/${id}`;

@@ -1,0 +1,49 @@
+// Where a reader is in a long list, and how that place is kept while the list changes around it.
+
+/** Nearer to the end than this, one reads the end. */
+const END_PX = 80;
+
+/** Within so many screens of an edge, what comes beyond it is fetched. */
+const SCREENS_AHEAD = 1.5;
+
+/** A row, and how far below the upper edge of what is shown it begins. */
+export interface Place {
+  row: HTMLElement;
+  top: number;
+}
+
+/** The first row that is seen: what should stay where it is. */
+export function placeIn(list: HTMLElement): Place | undefined {
+  const edge = list.getBoundingClientRect().top;
+  for (const row of list.querySelectorAll<HTMLElement>("[data-key]")) {
+    const { top, bottom } = row.getBoundingClientRect();
+    if (bottom > edge) return { row, top: top - edge };
+  }
+  return undefined;
+}
+
+/** Moves the list so that a row is where it was. A row that is gone can't be kept in place. */
+export function keepPlace(list: HTMLElement, { row, top }: Place): void {
+  if (!row.isConnected) return;
+  const now = row.getBoundingClientRect().top - list.getBoundingClientRect().top;
+  if (now !== top) list.scrollTop += now - top;
+}
+
+/** Moves the list to its end. */
+export function toEnd(list: HTMLElement): void {
+  list.scrollTop = list.scrollHeight;
+}
+
+const below = (list: HTMLElement) => list.scrollHeight - list.scrollTop - list.clientHeight;
+
+export const isAtEnd = (list: HTMLElement): boolean => below(list) <= END_PX;
+
+export const isNearStart = (list: HTMLElement): boolean =>
+  list.scrollTop < SCREENS_AHEAD * list.clientHeight;
+
+export const isNearEnd = (list: HTMLElement): boolean =>
+  below(list) < SCREENS_AHEAD * list.clientHeight;
+
+/** Whether the end is so far away that a way back is worth a button. */
+export const isFarFromEnd = (list: HTMLElement): boolean =>
+  below(list) > SCREENS_AHEAD * list.clientHeight;

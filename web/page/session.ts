@@ -1,0 +1,75 @@
+// Who is at the page, and the connection that makes of them a user: the client's events as
+// signals.
+
+import { computed, effect, signal } from "@preact/signals";
+import { Palabre, type Status, type Welcome } from "../client/index.ts";
+import { lasting } from "./storage.ts";
+
+/** How long a lost connection is not spoken of. */
+const OFFLINE_SHOWN_MS = 1_500;
+
+/** The name that was chosen; none at the first visit. */
+export const name = signal<string | undefined>(lasting.get("name"));
+
+export const status = signal<Status>({ phase: "idle", degraded: false });
+export const welcome = signal<Welcome | undefined>(undefined);
+
+/** Who we are, once welcomed. */
+export const me = computed(() => {
+  const { user, name } = welcome.value ?? {};
+  return user === undefined || name === undefined ? undefined : { user, name };
+});
+
+/** Whether the connection has been away for so long that it should be said. */
+export const offline = signal(false);
+
+/** The client; there is one as soon as there is a name. */
+export const palabre = computed<Palabre | undefined>(() => {
+  const hasName = named.value;
+  return hasName ? open(name.peek() ?? "") : undefined;
+});
+
+const named = computed(() => name.value !== undefined);
+
+/** Comes in by a name. */
+export function enterAs(chosen: string): void {
+  lasting.set("name", chosen);
+  name.value = chosen;
+}
+
+function open(name: string): Palabre {
+  const client = new Palabre({ url: document.baseURI, name, token: lasting.get("token") });
+  client.connection.on("status", (now) => {
+    status.value = now;
+    welcome.value = client.welcome;
+  });
+  client.connection.on("welcome", keepIdentity);
+  client.connect();
+  return client;
+}
+
+function keepIdentity(given: Welcome): void {
+  if (given.token !== undefined) lasting.set("token", given.token);
+}
+
+effect(() => {
+  const known = me.value?.name;
+  if (known !== undefined) {
+    lasting.set("name", known);
+    name.value = known;
+  }
+});
+
+// Its own signal: a status changes with every failed attempt, the phase does not.
+const phase = computed(() => status.value.phase);
+
+effect(() => {
+  if (phase.value !== "offline" && phase.value !== "connecting") {
+    offline.value = false;
+    return;
+  }
+  const timer = setTimeout(() => {
+    offline.value = true;
+  }, OFFLINE_SHOWN_MS);
+  return () => clearTimeout(timer);
+});

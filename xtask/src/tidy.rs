@@ -35,6 +35,7 @@ type Rule = fn(&File) -> Vec<Fault>;
 const RULES: &[Rule] = &[
     arrows::own_crates,
     arrows::foreign_crates,
+    arrows::common_lints,
     layout::opens_with_its_purpose,
     layout::no_mod_rs,
     layout::size,

@@ -1,5 +1,5 @@
 //! Which crate may depend on which: our own among each other, and on the libraries that have one
-//! place only.
+//! place only. And each keeps the lints that all keep.
 
 use super::{Fault, File};
 
@@ -77,6 +77,14 @@ pub(super) fn foreign_crates(file: &File) -> Vec<Fault> {
         .collect()
 }
 
+/// No crate leaves the lints of the workspace.
+pub(super) fn common_lints(file: &File) -> Vec<Fault> {
+    if manifest_of(file).is_none() || file.text.contains("[lints]\nworkspace = true\n") {
+        return Vec::new();
+    }
+    vec![Fault { line: 0, what: "[lints] workspace = true is missing".to_owned() }]
+}
+
 /// The crate whose manifest this is.
 fn manifest_of(file: &File) -> Option<&str> {
     let name = file.path.strip_prefix("crates/")?.strip_suffix("/Cargo.toml")?;
@@ -131,6 +139,14 @@ mod tests {
     fn a_name_outside_of_the_dependencies_is_no_arrow() {
         assert_eq!(own("wire", "[package]\nname = \"hub\"\n[features]\nhub = []\n"), 0);
         assert_eq!(own("wire", "[dependencies]\n# hub = \"1\"\n"), 0);
+    }
+
+    #[test]
+    fn a_crate_with_lints_of_its_own_is_a_fault() {
+        let lints = |text| common_lints(&file("crates/hub/Cargo.toml", text)).len();
+        assert_eq!(lints("[package]\n\n[lints]\nworkspace = true\n"), 0);
+        assert_eq!(lints("[package]\n"), 1);
+        assert_eq!(lints("[lints.clippy]\nall = \"allow\"\n"), 1);
     }
 
     #[test]

@@ -13,9 +13,9 @@ const MADE: [&str; 7] =
 const MADE_FILES: [&str; 9] =
     ["rlib", "rmeta", "so", "o", "pyc", "profraw", "sqlite", "rdb", "log"];
 
-/// A Rust file opens with what it owns.
+/// A Rust file opens with what it owns; `foo/tests.rs` is the tests of `foo.rs`, which says it.
 pub(super) fn opens_with_its_purpose(file: &File) -> Vec<Fault> {
-    if !file.is_rust() || file.text.starts_with("//! ") {
+    if !file.is_rust() || file.path.ends_with("/tests.rs") || file.text.starts_with("//! ") {
         return Vec::new();
     }
     fault(1, "a file opens with `//!`: what it owns, and what it leaves to whom")
@@ -98,6 +98,8 @@ mod tests {
         assert_eq!(opens_with_its_purpose(&file("a.rs", "use b;\n")).len(), 1);
         assert_eq!(opens_with_its_purpose(&file("a.rs", "// Not docs\n")).len(), 1);
         assert!(opens_with_its_purpose(&file("a.ts", "use b;\n")).is_empty());
+        assert!(opens_with_its_purpose(&file("src/a/tests.rs", "use b;\n")).is_empty());
+        assert_eq!(opens_with_its_purpose(&file("tests/a.rs", "use b;\n")).len(), 1);
     }
 
     #[test]

@@ -7,5 +7,6 @@ mod frame;
 mod heartbeat;
 mod oracle;
 mod socket;
+mod streams;
 mod vectors;
 mod websocket;

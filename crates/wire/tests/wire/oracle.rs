@@ -3,11 +3,12 @@
 use std::io::{self, Cursor, Read, Write};
 
 use proptest::prelude::*;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
+use tungstenite::{Error, Message};
 use wire::websocket::Decoder;
 
-use crate::websocket::{Seen, decode, sent};
+use crate::streams::sent;
+use crate::websocket::{Seen, decode};
 
 const LIMIT: usize = 100_000;
 

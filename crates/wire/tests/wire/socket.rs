@@ -55,7 +55,8 @@ fn describe(packet: &Packet) -> String {
     let data = packet.data.as_deref().unwrap_or("-");
     let mut line = format!("{kind} {} {id} {data}", packet.namespace);
     for attachment in &packet.attachments {
-        line += &format!(" +{}", to_hex(attachment));
+        line.push_str(" +");
+        line.push_str(&to_hex(attachment));
     }
     line
 }

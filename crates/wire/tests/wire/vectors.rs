@@ -3,26 +3,27 @@
 use std::path::Path;
 
 /// One line of a vector file.
-pub struct Vector {
+pub(crate) struct Vector {
     /// File and line, for messages.
-    pub place: String,
-    pub input: String,
-    pub outcome: String,
+    pub(crate) place: String,
+    pub(crate) input: String,
+    pub(crate) outcome: String,
     /// Written with `=>`: the outcome encodes back to the same input. With `~>`: it does not.
-    pub exact: bool,
+    pub(crate) exact: bool,
 }
 
 /// Reads a file of `tests/vectors`; `<EMPTY>` is the empty input.
-pub fn read(file: &str) -> Vec<Vector> {
+pub(crate) fn read(file: &str) -> Vec<Vector> {
     let vectors: Vec<Vector> = lines(file).map(|(place, line)| vector(place, &line)).collect();
     assert!(!vectors.is_empty(), "{file} has no vectors");
     vectors
 }
 
 /// The lines of a file of `tests/vectors` that are not comments, with their places.
-pub fn lines(file: &str) -> impl Iterator<Item = (String, String)> {
+pub(crate) fn lines(file: &str) -> impl Iterator<Item = (String, String)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(file);
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let lines: Vec<_> = text
         .lines()
         .enumerate()
@@ -43,7 +44,7 @@ fn vector(place: String, line: &str) -> Vector {
 }
 
 /// Reads `0a1bff`.
-pub fn hex(text: &str) -> Vec<u8> {
+pub(crate) fn hex(text: &str) -> Vec<u8> {
     assert!(text.len().is_multiple_of(2), "half a byte in {text:?}");
     (0..text.len())
         .step_by(2)
@@ -52,12 +53,13 @@ pub fn hex(text: &str) -> Vec<u8> {
 }
 
 /// Writes `0a1bff`.
-pub fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    let digit = |bits: u8| char::from_digit(bits.into(), 16).expect("four bits");
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Reads bytes as `websocket_server.txt` writes them.
-pub fn bytes(text: &str) -> Vec<u8> {
+pub(crate) fn bytes(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for word in text.split_whitespace() {
         let (unit, times) = word.split_once('*').unwrap_or((word, "1"));

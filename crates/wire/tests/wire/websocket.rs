@@ -2,18 +2,17 @@
 
 use std::ops::ControlFlow;
 
-use proptest::prelude::*;
+use wire::Frame;
 use wire::websocket::{DecodeError, Decoder, Message, Opcode, accept_key, encode_client};
-use wire::{Frame, Part};
 
 use crate::vectors::{self, Vector};
 
 /// The limit that the vectors are written for.
-const LIMIT: usize = 70_000;
+pub(crate) const LIMIT: usize = 70_000;
 
 /// A [`Message`] that owns its bytes, or the error behind the last one.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Seen {
+pub(crate) enum Seen {
     Text(Vec<u8>),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
@@ -35,7 +34,7 @@ impl From<Message<'_>> for Seen {
 }
 
 impl Seen {
-    fn opcode_and_payload(&self) -> Option<(Opcode, Vec<u8>)> {
+    pub(crate) fn opcode_and_payload(&self) -> Option<(Opcode, Vec<u8>)> {
         Some(match self {
             Self::Text(bytes) => (Opcode::Text, bytes.clone()),
             Self::Binary(bytes) => (Opcode::Binary, bytes.clone()),
@@ -50,7 +49,10 @@ impl Seen {
 }
 
 /// Feeds the pieces one after the other, up to the first error.
-pub fn decode<'a>(decoder: &mut Decoder, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
+pub(crate) fn decode<'a>(
+    decoder: &mut Decoder,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> Vec<Seen> {
     let mut seen = Vec::new();
     for piece in pieces {
         let fed = decoder.feed(&mut piece.to_vec(), |message| {
@@ -150,7 +152,7 @@ fn encode(seen: &[Seen], mask: Option<[u8; 4]>) -> Vec<u8> {
 
 fn server_frame(opcode: Opcode, payload: &[u8]) -> Frame {
     match opcode {
-        Opcode::Text => Frame::text(std::str::from_utf8(payload).unwrap()),
+        Opcode::Text => Frame::text(std::str::from_utf8(payload).expect("a text that was seen")),
         Opcode::Binary => Frame::binary(payload),
         opcode => Frame::control(opcode, payload),
     }
@@ -265,110 +267,4 @@ fn nothing_is_taken_after_an_error() {
     let first = decode(&mut decoder, [&[0xf1][..], &masked(Opcode::Text, b"a")]);
     assert_eq!(first, [Seen::Error(DecodeError::ReservedBits)]);
     assert_eq!(decoder.buffered(), 0);
-}
-
-/// A message and how it is cut into frames, with pings in between.
-#[derive(Clone, Debug)]
-pub struct Sent {
-    pub seen: Seen,
-    pub cuts: Vec<prop::sample::Index>,
-    pub mask: [u8; 4],
-    pub ping: Option<Vec<u8>>,
-}
-
-/// Any message that may be sent, but for a close.
-pub fn sent() -> impl Strategy<Value = Sent> {
-    let small = prop::collection::vec(any::<u8>(), 0..=125);
-    let large = prop_oneof![
-        8 => prop::collection::vec(any::<u8>(), 0..200),
-        1 => (100_usize..70_000, any::<u8>()).prop_map(|(len, byte)| vec![byte; len]),
-    ];
-    let seen = prop_oneof![
-        any::<String>().prop_map(|text| Seen::Text(text.into_bytes())),
-        large.prop_map(Seen::Binary),
-        small.clone().prop_map(Seen::Ping),
-        small.clone().prop_map(Seen::Pong),
-    ];
-    let cuts = prop::collection::vec(any::<prop::sample::Index>(), 0..4);
-    (seen, cuts, any::<[u8; 4]>(), prop::option::of(small))
-        .prop_map(|(seen, cuts, mask, ping)| Sent { seen, cuts, mask, ping })
-}
-
-impl Sent {
-    /// Appends its frames to `out` and what a decoder sees of them to `seen`.
-    pub fn put(&self, out: &mut Vec<u8>, seen: &mut Vec<Seen>) {
-        let (opcode, payload) = self.seen.opcode_and_payload().expect("no error is sent");
-        let mut ends: Vec<usize> =
-            self.cuts.iter().map(|cut| cut.index(payload.len() + 1)).collect();
-        if opcode.is_control() {
-            ends.clear();
-        }
-        ends.push(payload.len());
-        ends.sort_unstable();
-        let mut start = 0;
-        for (place, end) in ends.iter().enumerate() {
-            let first = place == 0;
-            let opcode = if first { opcode } else { Opcode::Continuation };
-            let header = out.len();
-            encode_client(opcode, &payload[start..*end], self.mask, out);
-            if place + 1 < ends.len() {
-                out[header] &= 0x7f;
-                if let Some(ping) = self.ping.as_ref().filter(|_| first) {
-                    encode_client(Opcode::Ping, ping, self.mask, out);
-                    seen.push(Seen::Ping(ping.clone()));
-                }
-            }
-            start = *end;
-        }
-        seen.push(self.seen.clone());
-    }
-}
-
-/// The pieces of `bytes` between random places.
-pub fn pieces<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
-    let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-    ends.push(bytes.len());
-    ends.sort_unstable();
-    let mut start = 0;
-    ends.into_iter().map(|end| &bytes[std::mem::replace(&mut start, end)..end]).collect()
-}
-
-proptest! {
-    #[test]
-    fn what_is_sent_is_seen_however_it_is_cut(
-        sent in prop::collection::vec(sent(), 0..6),
-        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
-    ) {
-        let (mut bytes, mut expected) = (Vec::new(), Vec::new());
-        for message in &sent {
-            message.put(&mut bytes, &mut expected);
-        }
-        let mut decoder = Decoder::server(LIMIT);
-        prop_assert_eq!(decode(&mut decoder, pieces(&bytes, &cuts)), expected);
-        prop_assert_eq!(decoder.buffered(), 0);
-    }
-
-    #[test]
-    fn a_frame_is_read_by_a_client(text in any::<String>(), large in 0_usize..70_000) {
-        let binary = vec![7; large];
-        let frames = [Frame::text(&text), Frame::binary(&binary), Frame::close(Some(1001))];
-        let joined = Frame::join(&frames);
-        let seen = decode(&mut Decoder::client(LIMIT), [&joined.bytes()[..]]);
-        let expected =
-            [Seen::Text(text.clone().into_bytes()), Seen::Binary(binary.clone()), Seen::Close(Some(1001))];
-        prop_assert_eq!(&seen[..], &expected[..]);
-        let parts: Vec<Part<'_>> = joined.parts().collect();
-        prop_assert_eq!(parts, [Part::Text(&text), Part::Binary(&binary)]);
-    }
-
-    #[test]
-    fn no_input_makes_it_panic_or_depend_on_the_cut(
-        bytes in prop::collection::vec(any::<u8>(), 0..64),
-        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
-    ) {
-        for decoder in [Decoder::server, Decoder::client] {
-            let whole = decode(&mut decoder(1000), [&bytes[..]]);
-            prop_assert_eq!(&decode(&mut decoder(1000), pieces(&bytes, &cuts)), &whole);
-        }
-    }
 }

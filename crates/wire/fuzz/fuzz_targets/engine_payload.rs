@@ -1,0 +1,7 @@
+//! Runs `bodies/engine_payload.rs` under libFuzzer.
+#![no_main]
+
+#[path = "../bodies/engine_payload.rs"]
+mod body;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| body::run(data));

@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::config::{
     ConfigError,
-    error::shortened,
+    error::{nearest, shortened},
     options::{OPTIONS, find},
     redis_url::masked,
 };
@@ -83,9 +83,11 @@ fn unknown_flag(error: &clap::Error, name: &str) -> String {
     if exists.is_some() || name == "--instances" {
         return format!("{name}: this command does not have this option (try --help)");
     }
-    let near = crate::config::error::nearest(name, OPTIONS, |option| format!("--{}", option.key))
-        .map(|option| format!("--{}", option.key))
-        .or_else(|| text_of(error.get(ContextKind::SuggestedArg)));
+    // Clap knows which flags this command has, and looks less far.
+    let near = text_of(error.get(ContextKind::SuggestedArg)).or_else(|| {
+        let near = nearest(name, OPTIONS, |option| format!("--{}", option.key));
+        near.map(|option| format!("--{}", option.key))
+    });
     let near = near.map_or(" (try --help)".into(), |near| format!(", did you mean {near}?"));
     format!("{}: unknown flag{near}", shortened(&masked(name)))
 }

@@ -1,5 +1,7 @@
 //! Values that are right alone and wrong together.
 
+use std::time::Duration;
+
 use super::{error::ConfigError, layers::Loaded};
 
 /// The bytes of a character at most: four in UTF-8, six where JSON escapes a control character.
@@ -13,6 +15,11 @@ const ENTRY_OVERHEAD_BYTES: usize = 8 << 10;
 /// # Errors
 /// Names both options.
 pub(super) fn together(loaded: &Loaded) -> Result<(), ConfigError> {
+    room_for_a_message(loaded)?;
+    all_only_on_disk(loaded)
+}
+
+fn room_for_a_message(loaded: &Loaded) -> Result<(), ConfigError> {
     let config = &loaded.config;
     let entry_bytes = config.text_max * CHARACTER_BYTES_MAX + ENTRY_OVERHEAD_BYTES;
     let places = [
@@ -32,4 +39,23 @@ pub(super) fn together(loaded: &Loaded) -> Result<(), ConfigError> {
         }
     }
     Ok(())
+}
+
+/// A Redis and the memory end somewhere.
+fn all_only_on_disk(loaded: &Loaded) -> Result<(), ConfigError> {
+    let config = &loaded.config;
+    let limited = [
+        ("room-entries", config.room_entries < u64::MAX),
+        ("room-age", config.room_age < Duration::MAX),
+        ("partition-entries", config.partition_entries < u64::MAX),
+        ("partition-age", config.partition_age < Duration::MAX),
+    ];
+    let on_disk = config.redis.is_none() && !config.ephemeral;
+    match limited.into_iter().find(|(_, is_limited)| !is_limited) {
+        Some((key, _)) if !on_disk => Err(ConfigError::Clash(format!(
+            "{key} ({}) can be 'all' only for the log on disk, not for Redis or memory",
+            loaded.origin(key),
+        ))),
+        _ => Ok(()),
+    }
 }

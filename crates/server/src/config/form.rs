@@ -196,6 +196,10 @@ impl<T: Copy + PartialEq> Form for Choice<T> {
         found.map(|(_, value)| *value).ok_or_else(|| Fault::expected(self.words().join(" or ")))
     }
 
+    fn allowed(&self) -> String {
+        self.words().join(" or ")
+    }
+
     fn show(&self, value: &T) -> Shown {
         let word = self.0.iter().find(|(_, known)| known == value);
         Shown::Text(word.map_or("", |(word, _)| word).to_owned())
@@ -338,10 +342,12 @@ impl<F: Form<Value: Copy + PartialEq>> Form for OrAll<F> {
     }
 }
 
-/// What the system says, without its number.
+/// What the system says, without its number, fit for the middle of a line.
 pub(super) fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect()
 }
 
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {

@@ -221,6 +221,10 @@ impl Form for Hidden {
     fn show(&self, _: &Secret) -> Shown {
         Shown::Hidden("***".into())
     }
+
+    fn allowed(&self) -> String {
+        format!("at least {} characters", Secret::BYTES_MIN)
+    }
 }
 
 /// A [`RoomKey`].

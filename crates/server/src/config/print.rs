@@ -90,7 +90,7 @@ How values are written, the same in all places:
 - a **switch** is `true` or `false`; as a flag, `--ephemeral` alone means true;
 - a **list** is `[\"https://a.example\", \"https://b.example\"]` in the file, has commas in a
   variable, and both commas and repetition work for the flag;
-- an option that may be missing is unset by an empty value, for example `--redis \"\"`;
+- an option without a default is unset by an empty value, for example `--redis \"\"`;
 - relative paths start at the working directory.
 ";
 
@@ -108,9 +108,9 @@ TLS (`rediss://`) and Sentinel (`redis+sentinel://`) are not supported yet and a
 
 ## The demo
 
-`palabre demo` has the same options but for those of Redis, the data folder and the name: its
-instances share one log in memory. It passes over the keys and variables of the options that it
-does not have.
+`palabre demo` runs several instances in one process, which share one log in memory. It has the
+same options but for `redis`, `redis-prefix`, `data` and `ephemeral`, whose keys and variables it
+passes over.
 ";
 
 /// The variable that sets the path of the file.

@@ -23,7 +23,7 @@ options! {
         "cors" cors: Cors = Cors::Off, OriginList, "ORIGIN",
         unset: "none but its own";
 
-        /// Name of this instance: letters, digits, `-`, `_`, `.`, `:`.
+        /// Name of this instance, of letters, digits and `-_.:`.
         "instance" instance: Option<String> = None, Maybe(Checked(instance)), "NAME",
         unset: "host name and port";
     }
@@ -74,7 +74,8 @@ options! {
         "log" log: LogFormat = LogFormat::Text,
         Choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]), "FORM";
 
-        /// Least level to be written; others for parts may follow: `info,gateway=debug`.
+        /// Least level to be written: off, error, warn, info, debug or trace; others for parts of
+        /// the program may follow, as in `info,gateway=debug`.
         "log-level" log_level: LogLevel = LogLevel::default(), itself::<LogLevel>(), "LEVEL";
     }
 

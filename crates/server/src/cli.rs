@@ -1,8 +1,8 @@
-//! The command line: which command was given, and the configuration that goes with it.
+//! The command line: which command was given, the configuration that goes with it, and how the
+//! program ends.
 //!
 //! Options come from the table in [`crate::config::options`]; nothing is said about them here.
-//! Commands that only answer with a text are carried out here ([`Command::Print`]); running the
-//! others is the matter of `main`.
+//! Commands that only answer with a text are carried out here; instances run in [`serve`].
 
 mod args;
 mod error;
@@ -20,7 +20,10 @@ pub use error::CliError;
 
 use crate::{
     StartError,
-    config::{Bind, Config, Loaded, Origin, Sources, load, logging, print as write},
+    config::{
+        Bind, Config, Loaded, Origin, Sources, colour_is_refused, environment, load, logging,
+        print as write,
+    },
     serve,
 };
 
@@ -52,9 +55,9 @@ pub struct Demo {
 /// started it can mend, 1 for the rest.
 pub fn main() -> ExitCode {
     match parse(std::env::args_os()) {
-        Ok(Command::Serve(config)) => run(&config.clone(), serve::serve(*config)),
+        Ok(Command::Serve(config)) => run(*config, serve::serve),
         Ok(Command::Demo(Demo { config, instances })) => {
-            run(&config.clone(), serve::demo(*config, instances))
+            run(*config, async |config| serve::demo(config, instances).await)
         }
         Ok(Command::Print(text)) => match print(&text) {
             Ok(()) => ExitCode::SUCCESS,
@@ -64,15 +67,15 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(config: &Config, serving: impl Future<Output = Result<(), StartError>>) -> ExitCode {
-    if let Err(error) = logging::start(config) {
+fn run(config: Config, serve: impl AsyncFnOnce(Config) -> Result<(), StartError>) -> ExitCode {
+    if let Err(error) = logging::start(&config) {
         return failed(&error, ExitCode::FAILURE);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error, ExitCode::FAILURE),
     };
-    let outcome = runtime.block_on(serving);
+    let outcome = runtime.block_on(serve(config));
     // What must be finished has been waited for; the rest may not keep the program from ending.
     runtime.shutdown_background();
     match outcome {
@@ -82,7 +85,8 @@ fn run(config: &Config, serving: impl Future<Output = Result<(), StartError>>) -
 }
 
 fn failed(error: &dyn std::error::Error, code: ExitCode) -> ExitCode {
-    eprintln!("error: {error}");
+    // Where nobody reads it, the exit code still says it.
+    let _ = writeln!(io::stderr(), "error: {error}");
     code
 }
 
@@ -91,8 +95,7 @@ fn failed(error: &dyn std::error::Error, code: ExitCode) -> ExitCode {
 /// # Errors
 /// Whatever ends the program with exit code 2.
 pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Command, CliError> {
-    let environment = crate::config::environment();
-    parse_with(line, Sources { environment, ..Sources::default() })
+    parse_with(line, Sources { environment: environment(), ..Sources::default() })
 }
 
 /// As [`parse`], with the environment and the default file that `sources` names.
@@ -203,7 +206,7 @@ fn man(command: Option<&str>) -> Result<Command, CliError> {
 /// Help and version, with colours where they are looked at.
 fn styled(text: &clap::Error) -> String {
     let rendered = text.render();
-    if io::stdout().is_terminal() && !crate::config::colour_is_refused() {
+    if io::stdout().is_terminal() && !colour_is_refused() {
         return rendered.ansi().to_string();
     }
     rendered.to_string()

@@ -13,6 +13,7 @@ pub mod options;
 pub mod print;
 pub mod redis_url;
 pub mod value;
+mod words;
 
 use std::ffi::OsString;
 
@@ -21,6 +22,7 @@ pub use layers::{Loaded, Origin, Sources, load};
 pub use options::Config;
 pub use redis_url::RedisUrl;
 pub use value::{Bind, Cors, LogFormat, LogLevel, RateLimit, Secret};
+pub(crate) use words::{nearest, shortened};
 
 /// The environment of this process. Nothing else in the program reads it.
 pub fn environment() -> Vec<(OsString, OsString)> {

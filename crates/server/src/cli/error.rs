@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::config::{
-    ConfigError,
-    error::{nearest, shortened},
+    ConfigError, nearest,
     options::{OPTIONS, find},
     redis_url::masked,
+    shortened,
 };
 
 /// Why a command line is not carried out.

@@ -8,6 +8,7 @@ use super::{
     layers::{FILE_KEY, Origin},
     options::{OPTIONS, Opt},
     redis_url::masked,
+    words::{nearest, shortened},
 };
 
 /// Why there is no configuration.
@@ -75,8 +76,8 @@ impl ConfigError {
     }
 
     pub(super) fn unknown_variable(name: &str) -> Self {
-        let mut message = format!("unknown variable (those that begin with {VARIABLE_PREFIX} are");
-        message.push_str(" options)");
+        let mut message =
+            format!("unknown variable (those that begin with {VARIABLE_PREFIX} are options)");
         if let Some(option) = nearest(name, OPTIONS, Opt::variable) {
             let _ = write!(message, ", did you mean {}?", option.variable());
         }
@@ -96,62 +97,6 @@ impl ConfigError {
         };
         Self::Value { origin: origin.to_string(), message }
     }
-}
-
-/// The candidate whose name is so near to a word that it may have been meant.
-pub fn nearest<'a, T>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a T>,
-    name: impl Fn(&T) -> String,
-) -> Option<&'a T> {
-    let word = word.to_lowercase().replace('_', "-");
-    let with_distance = candidates.into_iter().map(|candidate| {
-        let name = name(candidate).to_lowercase().replace('_', "-");
-        // One slip for every three letters, of the part that differs between the candidates.
-        let letters = name.strip_prefix("palabre--").unwrap_or(&name).len();
-        (edit_distance(&word, &name), letters.div_ceil(3), candidate)
-    });
-    let near = with_distance.filter(|(distance, allowed, _)| distance <= allowed);
-    near.min_by_key(|(distance, ..)| *distance).map(|(.., candidate)| candidate)
-}
-
-/// How many letters must be changed, added, left out or swapped with their neighbour.
-fn edit_distance(from: &str, to: &str) -> usize {
-    const LETTERS_MAX: usize = 64;
-    let from: Vec<char> = from.chars().take(LETTERS_MAX).collect();
-    let to: Vec<char> = to.chars().take(LETTERS_MAX).collect();
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=to.len()).collect();
-    for (row, letter) in from.iter().enumerate() {
-        let mut current = vec![row + 1];
-        for (column, other) in to.iter().enumerate() {
-            let replaced = last[column] + usize::from(letter != other);
-            let mut best = replaced.min(last[column + 1] + 1).min(current[column] + 1);
-            let swapped =
-                row > 0 && column > 0 && from[row - 1] == *other && to[column - 1] == *letter;
-            if swapped {
-                best = best.min(before_last[column - 1] + 1);
-            }
-            current.push(best);
-        }
-        before_last = std::mem::replace(&mut last, current);
-    }
-    last[to.len()]
-}
-
-/// Fit for one line of a terminal.
-pub(crate) fn shortened(text: &str) -> String {
-    const CHARS_MAX: usize = 80;
-    let odd =
-        |c: char| c.is_control() || matches!(c, '\u{200E}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-    let mut line = String::new();
-    for c in text.chars().take(CHARS_MAX) {
-        if odd(c) { line.extend(c.escape_default()) } else { line.push(c) }
-    }
-    if text.chars().nth(CHARS_MAX).is_some() {
-        line.push('…');
-    }
-    line
 }
 
 fn prefix(origin: &str) -> String {

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use super::words::shortened;
+
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -276,8 +278,8 @@ impl Form for Directory {
     fn parse(&self, text: &str) -> Result<PathBuf, Fault> {
         match std::fs::metadata(text) {
             Ok(found) if found.is_dir() => Ok(text.into()),
-            Ok(_) => Err(Fault::because(format!("'{text}' is not a directory"))),
-            Err(error) => Err(Fault::because(format!("'{text}': {}", plain(&error)))),
+            Ok(_) => Err(Fault::because(format!("'{}' is not a directory", shortened(text)))),
+            Err(error) => Err(Fault::because(format!("'{}': {}", shortened(text), plain(&error)))),
         }
     }
 

@@ -27,7 +27,9 @@ fn subscriber<W>(config: &Config, colour: bool, writer: W) -> impl Subscriber + 
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let lines = fmt::layer::<Registry>().with_writer(writer);
+    // A reader of standard error that has gone away must not bring the program down, which a
+    // complaint about it on standard error would.
+    let lines = fmt::layer::<Registry>().with_writer(writer).log_internal_errors(false);
     let lines = match config.log {
         LogFormat::Text => lines.with_ansi(colour).boxed(),
         // Their fields at the top, where log stores look for them.

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use super::{
-    VARIABLE_PREFIX,
     form::Shown,
     layers::{ALIASES, Loaded, Origin},
     options::{Group, OPTIONS, Opt},
+    words::one_line,
 };
 
 /// A file that makes the same configuration again. Secrets are left out, with a remark.
@@ -18,7 +18,7 @@ pub fn as_file(loaded: &Loaded) -> String {
             let key = option.key;
             let remark = match origin {
                 Origin::Default => String::new(),
-                origin => format!("  # {origin}"),
+                origin => format!("  # {}", one_line(&origin.to_string())),
             };
             let _ = match (option.show)(&loaded.config) {
                 Shown::Text(value) => {
@@ -100,8 +100,8 @@ const CONCLUSION: &str = "\
 | form | what |
 | --- | --- |
 | `redis://HOST[:PORT][/DB]` | over TCP; port 6379 and database 0 where nothing is said |
-| `redis://[USER]:PASSWORD@HOST[:PORT][/DB]` | the same with a login; write `@`, `/`, `#` and `?` of a \
-password as `%40`, `%2F`, `%23` and `%3F` |
+| `redis://[USER]:PASSWORD@HOST[:PORT][/DB]` | the same with a login; write `@`, `/`, `#` and `?` \
+of a password as `%40`, `%2F`, `%23` and `%3F` |
 | `unix:///PATH/redis.sock[?db=DB&user=USER&pass=PASSWORD]` | over a Unix socket |
 
 TLS (`rediss://`) and Sentinel (`redis+sentinel://`) are not supported yet and are refused.
@@ -112,8 +112,3 @@ TLS (`rediss://`) and Sentinel (`redis+sentinel://`) are not supported yet and a
 same options but for `redis`, `redis-prefix`, `data` and `ephemeral`, whose keys and variables it
 passes over.
 ";
-
-/// The variable that sets the path of the file.
-pub fn file_variable() -> String {
-    format!("{VARIABLE_PREFIX}{}", super::layers::FILE_KEY.to_uppercase())
-}

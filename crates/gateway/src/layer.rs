@@ -1,14 +1,50 @@
 //! Socket.IO over an Engine.IO session: namespaces, events, acknowledgements.
+//!
+//! Owns which namespaces a session has joined and every rule that depends on it. What a packet
+//! may look like by itself belongs to `wire`.
+//!
+//! One difference from the reference implementation, which no client needs: packets for a
+//! namespace that the *server* has just ended are passed over (they were under way), instead of
+//! closing the session.
 
-use std::sync::Arc;
+mod dispatch;
+mod join;
 
-use hub::Hub;
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use hub::{CloseReason, Hub, SocketKey};
+use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
+use wire::socket::{Assembler, Packet};
 
-use crate::{Application, Config, EngineApplication, EngineSession, Metrics, Session};
+use crate::{
+    Application, Config, Data, EngineApplication, EngineSession, Flow, Metrics, Session, Socket,
+};
 
 /// Serves an [`Application`] over Engine.IO sessions.
-pub struct SocketLayer {}
+pub struct SocketLayer {
+    shared: Arc<Shared>,
+}
+
+/// What all sessions of a layer share.
+pub(crate) struct Shared {
+    application: Arc<dyn Application>,
+    pub(crate) hub: Hub,
+    metrics: Metrics,
+    tasks: TaskTracker,
+    limits: Limits,
+}
+
+struct Limits {
+    connect_timeout: Duration,
+    attachments: usize,
+    commands: usize,
+    namespaces: usize,
+    acks: usize,
+}
 
 impl SocketLayer {
     /// Makes the layer. It takes its limits from the same configuration as the gateway.
@@ -19,14 +55,203 @@ impl SocketLayer {
         metrics: Metrics,
         tasks: TaskTracker,
     ) -> Self {
-        let _ = (application, config, hub, metrics, tasks);
-        todo!()
+        let limits = Limits {
+            connect_timeout: config.connect_timeout,
+            attachments: config.max_attachments,
+            commands: config.commands_max.max(1),
+            namespaces: config.namespaces_max,
+            acks: config.acks_max,
+        };
+        Self { shared: Arc::new(Shared { application, hub, metrics, tasks, limits }) }
     }
 }
 
 impl EngineApplication for SocketLayer {
-    fn open(&self, session: &Arc<Session>) -> Arc<dyn EngineSession> {
-        let _ = session;
-        todo!()
+    fn open(&self, _session: &Arc<Session>) -> Arc<dyn EngineSession> {
+        let state = State {
+            assembler: Assembler::new(self.shared.limits.attachments),
+            namespaces: Vec::new(),
+            has_joined: false,
+            ended: None,
+            in_flight: 0,
+            waiting: None,
+            reader: None,
+        };
+        Arc::new_cyclic(|me| Namespaces {
+            me: me.clone(),
+            shared: Arc::clone(&self.shared),
+            state: Mutex::new(state),
+        })
+    }
+}
+
+/// The namespaces of one session.
+pub(crate) struct Namespaces {
+    me: Weak<Namespaces>,
+    shared: Arc<Shared>,
+    /// Locked for a few lines, never while the application is called.
+    state: Mutex<State>,
+}
+
+struct State {
+    assembler: Assembler,
+    namespaces: Vec<Membership>,
+    /// Ends the connect timeout, once and for all.
+    has_joined: bool,
+    ended: Option<CloseReason>,
+    /// Event futures that haven't finished.
+    in_flight: usize,
+    /// Packets that were read before reading stopped. Bounded by what is read at once.
+    waiting: Option<Box<VecDeque<Packet>>>,
+    /// Whoever waits for the application to catch up.
+    reader: Option<Waker>,
+}
+
+/// How a session stands to a namespace.
+enum Membership {
+    /// The application has not answered yet.
+    Joining(Box<str>),
+    Joined(Arc<Socket>),
+    /// The server has ended it; the client may not know yet.
+    Ended(Box<str>),
+}
+
+impl Membership {
+    fn namespace(&self) -> &str {
+        match self {
+            Self::Joining(namespace) | Self::Ended(namespace) => namespace,
+            Self::Joined(socket) => socket.namespace(),
+        }
+    }
+
+    fn into_socket(self) -> Option<Arc<Socket>> {
+        match self {
+            Self::Joined(socket) => Some(socket),
+            Self::Joining(_) | Self::Ended(_) => None,
+        }
+    }
+}
+
+/// Detaches sockets from the hub when it is dropped, also by a panic of the application.
+struct Attached<'a> {
+    namespaces: &'a Namespaces,
+    keys: Vec<SocketKey>,
+}
+
+impl Drop for Attached<'_> {
+    fn drop(&mut self) {
+        self.namespaces.detach(std::mem::take(&mut self.keys));
+    }
+}
+
+impl EngineSession for Namespaces {
+    fn message(&self, session: &Arc<Session>, message: Data<'_>) -> Flow {
+        let mut state = self.state.lock();
+        let assembled = match message {
+            Data::Text(text) => state.assembler.text(text),
+            Data::Binary(bytes) => state.assembler.binary(bytes),
+        };
+        let Ok(packet) = assembled else { return Flow::Close(CloseReason::ForcedClose) };
+        let Some(packet) = packet else { return Flow::Continue };
+        if state.is_busy(self.shared.limits.commands) {
+            state.waiting.get_or_insert_default().push_back(packet);
+            return Flow::Pause;
+        }
+        drop(state);
+        self.handle(session, packet)
+    }
+
+    fn poll_ready(&self, session: &Arc<Session>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let mut state = self.state.lock();
+            if state.in_flight >= self.shared.limits.commands {
+                state.reader = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            let Some(packet) = state.next_waiting() else { return Poll::Ready(()) };
+            drop(state);
+            if let Flow::Close(reason) = self.handle(session, packet) {
+                session.close(reason);
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    fn timer(&self, session: &Arc<Session>, since_opening: Duration) -> Option<Duration> {
+        if self.state.lock().has_joined {
+            return None;
+        }
+        let timeout = self.shared.limits.connect_timeout;
+        if since_opening >= timeout {
+            session.close(CloseReason::ConnectTimeout);
+            return None;
+        }
+        Some(timeout)
+    }
+
+    fn closed(&self, _session: &Arc<Session>, reason: CloseReason) {
+        let mut state = self.state.lock();
+        state.ended = Some(reason);
+        state.waiting = None;
+        let namespaces = std::mem::take(&mut state.namespaces);
+        drop(state);
+        let sockets: Vec<Arc<Socket>> =
+            namespaces.into_iter().filter_map(Membership::into_socket).collect();
+        let keys = sockets.iter().map(|socket| socket.key()).collect();
+        let _afterwards = Attached { namespaces: self, keys };
+        for socket in &sockets {
+            self.tell_disconnected(socket, reason);
+        }
+    }
+}
+
+impl State {
+    fn is_busy(&self, commands_max: usize) -> bool {
+        self.in_flight >= commands_max || self.waiting.is_some()
+    }
+
+    fn next_waiting(&mut self) -> Option<Packet> {
+        let waiting = self.waiting.as_mut()?;
+        let packet = waiting.pop_front();
+        if waiting.is_empty() {
+            self.waiting = None;
+        }
+        packet
+    }
+
+    /// Takes out a joined socket; `None` if the server was faster.
+    fn remove(&mut self, key: SocketKey) -> Option<Arc<Socket>> {
+        let is_it = |membership: &Membership| matches!(membership, Membership::Joined(socket) if socket.key() == key);
+        let place = self.namespaces.iter().position(is_it)?;
+        self.namespaces.swap_remove(place).into_socket()
+    }
+
+    fn place_of(&self, namespace: &str) -> Option<usize> {
+        self.namespaces.iter().position(|membership| membership.namespace() == namespace)
+    }
+}
+
+impl Namespaces {
+    fn me(&self) -> Arc<Self> {
+        self.me.upgrade().expect("it is only reached through an Arc")
+    }
+
+    /// Tells the application, and whoever waits for an acknowledgement.
+    fn tell_disconnected(&self, socket: &Arc<Socket>, reason: CloseReason) {
+        socket.leave(reason);
+        self.shared.metrics.socket_gauge(socket.namespace()).dec();
+        self.shared.application.disconnected(socket, reason);
+    }
+
+    fn detach(&self, keys: Vec<SocketKey>) {
+        if keys.is_empty() {
+            return;
+        }
+        let hub = self.shared.hub.clone();
+        self.shared.tasks.spawn(async move {
+            for key in keys {
+                hub.detach(key).await;
+            }
+        });
     }
 }

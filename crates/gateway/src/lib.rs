@@ -8,15 +8,24 @@
 
 mod application;
 mod config;
+mod connection;
+mod core;
 mod engine;
 mod gateway;
 mod handshake;
+mod http;
+mod ids;
 mod layer;
 mod listener;
 mod metrics;
+mod places;
 mod session;
+mod sessions;
 mod site;
 mod socket;
+mod timers;
+mod websocket;
+mod wheel;
 
 pub use application::{Accepted, Application, BoxFuture, Connect, Refused};
 pub use config::{Config, Cors, Origins};

@@ -2,14 +2,63 @@
 
 use std::sync::Arc;
 
+use hub::CloseReason;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use wire::engine::Transport;
 
 /// Handles to the gateway's metrics; clones count into the same place.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics(Arc<Counts>);
 
 #[derive(Debug, Default)]
-struct Counts {}
+pub(crate) struct Counts {
+    /// Open TCP and Unix connections, whatever they are used for.
+    pub(crate) connections: Gauge,
+    pub(crate) refused_connections: Counter,
+    sessions: Family<TransportLabel, Gauge>,
+    sockets: Family<NamespaceLabel, Gauge>,
+    pub(crate) handshakes: Counter,
+    rejections: Family<RejectionLabel, Counter>,
+    upgrades: Family<OutcomeLabel, Counter>,
+    closes: Family<ReasonLabel, Counter>,
+    pub(crate) packets_received: Counter,
+    pub(crate) bytes_received: Counter,
+    pub(crate) poll_packets_sent: Counter,
+    pub(crate) poll_bytes_sent: Counter,
+    pub(crate) repeated_polls: Counter,
+    pub(crate) events: Counter,
+    pub(crate) events_waiting: Counter,
+    pub(crate) given_up_acks: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TransportLabel {
+    transport: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NamespaceLabel {
+    namespace: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RejectionLabel {
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
 
 impl Metrics {
     /// Makes metrics that nobody sees yet.
@@ -19,6 +68,89 @@ impl Metrics {
 
     /// Shows the metrics in a registry, under names that begin with `gateway_`.
     pub fn register(&self, registry: &mut Registry) {
-        let _ = (registry, &self.0);
+        let to = registry.sub_registry_with_prefix("gateway");
+        let own = &*self.0;
+        to.register("connections", "Open TCP and Unix connections", own.connections.clone());
+        to.register(
+            "refused_connections",
+            "Connections closed at once because there were too many",
+            own.refused_connections.clone(),
+        );
+        to.register("sessions", "Open sessions by transport", own.sessions.clone());
+        to.register("sockets", "Sockets by namespace", own.sockets.clone());
+        to.register("handshakes", "Sessions opened", own.handshakes.clone());
+        to.register("rejections", "Requests refused, by error code", own.rejections.clone());
+        to.register("upgrades", "Upgrades to WebSocket by outcome", own.upgrades.clone());
+        to.register("closes", "Sessions ended by reason", own.closes.clone());
+        to.register("packets_received", "Packets received", own.packets_received.clone());
+        to.register("bytes_received", "Bytes of messages received", own.bytes_received.clone());
+        to.register(
+            "poll_packets_sent",
+            "Packets sent in poll responses",
+            own.poll_packets_sent.clone(),
+        );
+        to.register(
+            "poll_bytes_sent",
+            "Bytes sent in poll responses, uncompressed",
+            own.poll_bytes_sent.clone(),
+        );
+        to.register("repeated_polls", "Poll responses sent once more", own.repeated_polls.clone());
+        to.register("events", "Events handed to the application", own.events.clone());
+        to.register(
+            "events_waiting",
+            "Times a session had to wait because too many of its events were in flight",
+            own.events_waiting.clone(),
+        );
+        to.register(
+            "given_up_acks",
+            "Acknowledgements no longer waited for because there were too many",
+            own.given_up_acks.clone(),
+        );
+    }
+
+    /// Open sessions on a transport.
+    pub fn sessions(&self, transport: Transport) -> i64 {
+        self.session_gauge(transport).get()
+    }
+
+    /// Sockets in a namespace.
+    pub fn sockets(&self, namespace: &str) -> i64 {
+        self.socket_gauge(namespace).get()
+    }
+
+    /// Sessions ended for a reason.
+    pub fn closes(&self, reason: CloseReason) -> u64 {
+        self.0.closes.get_or_create(&ReasonLabel { reason: reason.as_str() }).get()
+    }
+
+    /// Open TCP and Unix connections.
+    pub fn connections(&self) -> i64 {
+        self.0.connections.get()
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.0
+    }
+
+    pub(crate) fn session_gauge(&self, transport: Transport) -> Gauge {
+        self.0.sessions.get_or_create(&TransportLabel { transport: transport.as_str() }).clone()
+    }
+
+    /// Namespaces are named by the application: a refused one gets no gauge.
+    pub(crate) fn socket_gauge(&self, namespace: &str) -> Gauge {
+        let label = NamespaceLabel { namespace: namespace.to_owned() };
+        self.0.sockets.get_or_create(&label).clone()
+    }
+
+    pub(crate) fn count_rejection(&self, code: &'static str) {
+        self.0.rejections.get_or_create(&RejectionLabel { code }).inc();
+    }
+
+    pub(crate) fn count_upgrade(&self, outcome: &'static str) {
+        self.0.upgrades.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    pub(crate) fn count_close(&self, reason: CloseReason) {
+        self.0.closes.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc();
     }
 }

@@ -1,16 +1,72 @@
 //! An Engine.IO session: from the handshake to the end, over one transport or two.
+//!
+//! Owns what doesn't depend on the transport: the heartbeat, what a packet means, the end.
+//! What is particular to polling is in `polling`, the WebSocket's task in `websocket`.
+//!
+//! At any time one task is responsible for the session: the polling task, or from the upgrade
+//! on the WebSocket's. Anybody may close the session; that task notices and finishes it.
 
-use std::sync::Arc;
+mod polling;
 
-use hub::{CloseReason, Connection};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use crate::Handshake;
+use bytes::Bytes;
+use hub::{Class, CloseReason, Connection, Stream};
+use parking_lot::Mutex;
+use wire::Frame;
+use wire::engine::{Beat, Heartbeat, Open, Packet, Transport};
+
+use crate::core::Core;
+use crate::ids::Sid;
+use crate::sessions::Reservation;
+use crate::timers::Place;
+use crate::wheel::Tick;
+use crate::{Data, EngineSession, Flow, Handshake};
+
+pub(crate) use polling::{BeginPoll, BeginPost, Polling, PostGuard, ProbeGuard, poll_task};
 
 /// An Engine.IO session; it survives the upgrade from polling to WebSocket.
-#[derive(Debug)]
 pub struct Session {
+    sid: Sid,
+    core: Arc<Core>,
     connection: Arc<Connection>,
     handshake: Arc<Handshake>,
+    opened: Duration,
+    application: OnceLock<Arc<dyn EngineSession>>,
+    /// Held while the application is told something, so that it hears one thing at a time and
+    /// nothing after the end. Locked before `state`, never while `state` is held.
+    inbound: Mutex<Inbound>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct Inbound {
+    finished: bool,
+}
+
+/// What changes; guarded for a few lines at a time, never while the application is called.
+struct State {
+    phase: Phase,
+    heartbeat: Heartbeat,
+    /// The application's own deadline.
+    application_due: Option<Duration>,
+    /// The transport isn't read because the application is busy: a pong can't be seen, so its
+    /// absence means nothing.
+    paused: bool,
+    /// When reading began again.
+    resumed: Option<Duration>,
+    timer: Option<Place>,
+    /// Which gauge the session is counted in, until its end.
+    counted: Option<Transport>,
+}
+
+enum Phase {
+    Polling(Box<Polling>),
+    WebSocket,
 }
 
 impl Session {
@@ -27,5 +83,267 @@ impl Session {
     /// Ends the session behind what was already sent; the first reason stays.
     pub fn close(&self, reason: CloseReason) {
         self.connection.close(reason);
+    }
+
+    /// Why the session has ended, if it has.
+    pub fn closed(&self) -> Option<CloseReason> {
+        self.connection.closed()
+    }
+
+    /// Opens a session. Over polling the open packet is the caller's to deliver; over a
+    /// WebSocket it is the first thing in the outbox.
+    pub(crate) fn open(
+        core: &Arc<Core>,
+        place: Reservation,
+        handshake: Handshake,
+        transport: Transport,
+    ) -> (Arc<Self>, String) {
+        let now = core.clock.now();
+        let config = &core.config;
+        let phase = match transport {
+            Transport::Polling => Phase::Polling(Box::default()),
+            Transport::WebSocket => Phase::WebSocket,
+        };
+        let state = State {
+            phase,
+            heartbeat: Heartbeat::new(now, config.ping_interval, config.ping_timeout),
+            application_due: None,
+            paused: false,
+            resumed: None,
+            timer: None,
+            counted: Some(transport),
+        };
+        let session = Arc::new(Self {
+            sid: Sid::random(),
+            core: Arc::clone(core),
+            connection: core.hub.connection(),
+            handshake: Arc::new(handshake),
+            opened: now,
+            application: OnceLock::new(),
+            inbound: Mutex::default(),
+            state: Mutex::new(state),
+        });
+        let open = session.open_packet(transport);
+        if transport == Transport::WebSocket {
+            session.connection.send(&Frame::text(&open), Class::Lasting);
+        }
+        let application = core.application.open(&session);
+        let due = application.timer(&session, Duration::ZERO);
+        assert!(session.application.set(application).is_ok(), "a session opens once");
+        // From here on it is found, and has an end.
+        place.fill(session.sid, &session);
+        core.gauge(transport).inc();
+        core.metrics.counts().handshakes.inc();
+        session.begin(now, due);
+        (session, open)
+    }
+
+    fn open_packet(&self, transport: Transport) -> String {
+        let config = &self.core.config;
+        let upgrades: &[&str] =
+            if transport == Transport::Polling && config.upgrades { &["websocket"] } else { &[] };
+        let open = Open {
+            sid: self.sid.as_str(),
+            upgrades,
+            ping_interval: config.ping_interval,
+            ping_timeout: config.ping_timeout,
+            max_payload: config.max_payload,
+        };
+        open.packet()
+    }
+
+    fn begin(self: &Arc<Self>, now: Duration, due: Option<Duration>) {
+        let mut state = self.state.lock();
+        state.application_due = due.map(|due| self.opened + due);
+        let next =
+            state.next_timer(state.heartbeat.deadline(), now, self.core.config.ping_interval);
+        drop(state);
+        let place = self.core.timers.insert(next, self);
+        self.state.lock().timer = Some(place);
+    }
+
+    fn application(&self) -> &Arc<dyn EngineSession> {
+        self.application.get().expect("set before anybody else sees the session")
+    }
+
+    /// Handles a packet from the client; one at a time. Packets of an upgrade that is under
+    /// way don't come here.
+    pub(crate) fn receive(self: &Arc<Self>, packet: Packet<'_>) -> Flow {
+        let inbound = self.inbound.lock();
+        if let Some(reason) = self.closed() {
+            return Flow::Close(reason);
+        }
+        let is_pong = matches!(packet, Packet::Pong(_));
+        self.state.lock().heartbeat.on_packet(self.core.clock.now(), is_pong);
+        self.core.metrics.counts().packets_received.inc();
+        let flow = match packet {
+            Packet::Text(text) => self.application().message(self, Data::Text(text)),
+            Packet::Binary(bytes) => {
+                self.application().message(self, Data::Binary(Bytes::from(bytes.into_owned())))
+            }
+            Packet::Pong(_) | Packet::Open(_) | Packet::Upgrade | Packet::Noop => Flow::Continue,
+            Packet::Ping(_) => Flow::Close(CloseReason::ParseError),
+            Packet::Close => {
+                self.answer_poll_with_noop();
+                Flow::Close(CloseReason::TransportClose)
+            }
+        };
+        drop(inbound);
+        match flow {
+            Flow::Close(reason) => self.close(reason),
+            Flow::Pause => self.state.lock().paused = true,
+            Flow::Continue => {}
+        }
+        flow
+    }
+
+    /// After [`Flow::Pause`]: ready when the transport may be read again, or the session ended.
+    pub(crate) fn poll_ready(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let inbound = self.inbound.lock();
+        if self.closed().is_none() && self.application().poll_ready(self, cx).is_pending() {
+            return Poll::Pending;
+        }
+        drop(inbound);
+        let mut state = self.state.lock();
+        state.paused = false;
+        state.resumed = Some(self.core.clock.now());
+        Poll::Ready(())
+    }
+
+    /// Does what is due. `None` when the session has ended, else when to come back.
+    pub(crate) fn on_timer(self: &Arc<Self>, now: Duration) -> Option<Duration> {
+        self.closed().is_none().then_some(())?;
+        self.application_timer(now);
+        let mut state = self.state.lock();
+        let beat = state.beat(now, self.core.config.ping_timeout);
+        let deadline = match beat {
+            Beat::Wait(until) => until,
+            _ => state.heartbeat.deadline(),
+        };
+        let next = state.next_timer(deadline, now, self.core.config.ping_interval);
+        drop(state);
+        match beat {
+            Beat::Ping => self.connection.send(&Frame::text("2"), Class::Lasting),
+            Beat::TimedOut => self.close(CloseReason::PingTimeout),
+            Beat::Wait(_) => {}
+        }
+        self.closed().is_none().then_some(next)
+    }
+
+    fn application_timer(self: &Arc<Self>, now: Duration) {
+        if self.state.lock().application_due.is_none_or(|due| due > now) {
+            return;
+        }
+        let inbound = self.inbound.lock();
+        if inbound.finished {
+            return;
+        }
+        let due = self.application().timer(self, now.saturating_sub(self.opened));
+        self.state.lock().application_due = due.map(|due| self.opened + due);
+    }
+
+    /// Notes where the timer's entry has moved.
+    pub(crate) fn moved_timer(&self, tick: Tick) {
+        let mut state = self.state.lock();
+        state.timer = state.timer.map(|place| place.at(tick));
+    }
+
+    /// Moves the session to a WebSocket: what waits goes out there. A poll that is still
+    /// pending ends with a noop. False if the session has ended.
+    pub(crate) fn switch(&self, stream: Arc<Stream>, base64_binary: bool) -> bool {
+        let mut state = self.state.lock();
+        if state.counted.is_none() {
+            return false;
+        }
+        state.counted = Some(Transport::WebSocket);
+        let before = std::mem::replace(&mut state.phase, Phase::WebSocket);
+        drop(state);
+        self.core.gauge(Transport::Polling).dec();
+        self.core.gauge(Transport::WebSocket).inc();
+        self.connection.attach_stream(stream, base64_binary);
+        if let Phase::Polling(polling) = before {
+            polling.leave();
+        }
+        true
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        match self.state.lock().phase {
+            Phase::Polling(_) => Transport::Polling,
+            Phase::WebSocket => Transport::WebSocket,
+        }
+    }
+
+    /// Tells the application that a closed session has ended; the responsible task's part.
+    pub(crate) fn finish(self: &Arc<Self>) {
+        let reason = self.closed().unwrap_or(CloseReason::Internal);
+        self.close(reason);
+        let mut inbound = self.inbound.lock();
+        if std::mem::replace(&mut inbound.finished, true) {
+            return;
+        }
+        // Caught, since this may run while another panic of the application unwinds.
+        let told = catch_unwind(AssertUnwindSafe(|| self.application().closed(self, reason)));
+        drop(inbound);
+        if told.is_err() {
+            tracing::error!("the application panicked at the end of a session");
+        }
+        self.core.metrics.count_close(reason);
+        let mut state = self.state.lock();
+        let (counted, timer) = (state.counted.take(), state.timer.take());
+        drop(state);
+        if let Some(transport) = counted {
+            self.core.gauge(transport).dec();
+        }
+        if let Some(place) = timer {
+            self.core.timers.remove(place, self);
+        }
+    }
+
+    /// Forgets a finished session.
+    pub(crate) fn forget(&self) {
+        self.connection.discard();
+        self.core.sessions.remove(self.sid);
+    }
+
+    /// Runs something while the application is told nothing else about this session.
+    pub(crate) fn while_quiet(&self, run: impl FnOnce()) {
+        let _quiet = self.inbound.lock();
+        run();
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+}
+
+impl State {
+    fn beat(&mut self, now: Duration, timeout: Duration) -> Beat {
+        let beat = self.heartbeat.on_timer(now);
+        // While nothing is read a pong can't be seen; and then what came meanwhile is looked at
+        // first.
+        let blind_until = match self.resumed {
+            _ if self.paused => now + timeout,
+            Some(resumed) => resumed + timeout,
+            None => return beat,
+        };
+        if beat == Beat::TimedOut && now < blind_until { Beat::Wait(blind_until) } else { beat }
+    }
+
+    /// Never later than one ping interval from now: no deadline that isn't known yet can lie
+    /// before that.
+    fn next_timer(&self, deadline: Duration, now: Duration, interval: Duration) -> Duration {
+        let next = deadline.min(now + interval);
+        self.application_due.map_or(next, |due| due.min(next))
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The id is a secret.
+        f.debug_struct("Session")
+            .field("handshake", &self.handshake)
+            .field("closed", &self.closed())
+            .finish_non_exhaustive()
     }
 }

@@ -2,27 +2,62 @@
 //! acknowledgements.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use hub::{Class, CloseReason, Connection, SocketKey};
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use wire::Frame;
-use wire::socket::Args;
+use wire::socket::{self, Args, Packet};
 
-use crate::Handshake;
+use crate::layer::Namespaces;
+use crate::{Handshake, Session};
 
 /// A session in one namespace.
 pub struct Socket {
     sid: Box<str>,
     namespace: Box<str>,
     key: SocketKey,
-    connection: Arc<Connection>,
-    handshake: Arc<Handshake>,
+    session: Arc<Session>,
+    namespaces: Arc<Namespaces>,
     state: Arc<dyn Any + Send + Sync>,
+    left: OnceLock<CloseReason>,
+    /// `None` until the first event that asks for an acknowledgement.
+    awaited: Mutex<Option<Box<Awaited>>>,
+}
+
+/// The acknowledgements that are waited for.
+#[derive(Default)]
+struct Awaited {
+    next_id: u64,
+    /// In the order of their ids.
+    senders: VecDeque<(u64, oneshot::Sender<Reply>)>,
 }
 
 impl Socket {
+    pub(crate) fn new(
+        sid: Box<str>,
+        namespace: Box<str>,
+        key: SocketKey,
+        session: &Arc<Session>,
+        namespaces: &Arc<Namespaces>,
+        state: Arc<dyn Any + Send + Sync>,
+    ) -> Self {
+        Self {
+            sid,
+            namespace,
+            key,
+            session: Arc::clone(session),
+            namespaces: Arc::clone(namespaces),
+            state,
+            left: OnceLock::new(),
+            awaited: Mutex::default(),
+        }
+    }
+
     /// The socket id: 20 characters.
     pub fn sid(&self) -> &str {
         &self.sid
@@ -40,12 +75,12 @@ impl Socket {
 
     /// Its session's outbox.
     pub fn connection(&self) -> &Arc<Connection> {
-        &self.connection
+        self.session.connection()
     }
 
     /// The request that opened its session.
     pub fn handshake(&self) -> &Arc<Handshake> {
-        &self.handshake
+        self.session.handshake()
     }
 
     /// The state given with [`Accepted`](crate::Accepted); `None` if it is of another type.
@@ -55,21 +90,25 @@ impl Socket {
 
     /// Why the socket has left, if it has.
     pub fn left(&self) -> Option<CloseReason> {
-        todo!()
+        self.left.get().copied()
     }
 
     /// Sends an event, at this place in the order of the socket's topics. Arguments are JSON
     /// texts.
     pub async fn emit(&self, name: &str, args: &[&str], class: Class) {
-        let _ = (name, args, class);
-        todo!()
+        let frame = socket::event(&self.namespace, name, args);
+        self.namespaces.hub().send(self.key, frame, class).await;
+    }
+
+    /// The same with binary attachments: placeholders in `args`, in the order of `attachments`.
+    pub async fn emit_binary(&self, name: &str, args: &[&str], attachments: Vec<Bytes>) {
+        self.emit_packet(name, args, attachments, None).await;
     }
 
     /// Sends an event and waits for its acknowledgement. The receiver fails when the socket
     /// leaves before, or when more than [`Config::acks_max`](crate::Config) are waited for.
     pub async fn emit_with_ack(&self, name: &str, args: &[&str]) -> oneshot::Receiver<Reply> {
-        let _ = (name, args);
-        todo!()
+        self.emit_binary_with_ack(name, args, Vec::new()).await
     }
 
     /// The same with binary attachments: placeholders in `args`, in the order of `attachments`.
@@ -79,16 +118,78 @@ impl Socket {
         args: &[&str],
         attachments: Vec<Bytes>,
     ) -> oneshot::Receiver<Reply> {
-        let _ = (name, args, attachments);
-        todo!()
+        let (sender, reply) = oneshot::channel();
+        let id = self.await_ack(sender);
+        if id.is_some() {
+            self.emit_packet(name, args, attachments, id).await;
+        }
+        reply
+    }
+
+    async fn emit_packet(
+        &self,
+        name: &str,
+        args: &[&str],
+        attachments: Vec<Bytes>,
+        id: Option<u64>,
+    ) {
+        let mut packet = Packet::event(String::from(&*self.namespace), name, args, id);
+        packet.attachments = attachments;
+        self.namespaces.hub().send(self.key, socket::encode(&packet), Class::Lasting).await;
+    }
+
+    /// The id under which a reply will come; `None` if the socket has left.
+    fn await_ack(&self, sender: oneshot::Sender<Reply>) -> Option<u64> {
+        let mut awaited = self.awaited.lock();
+        // Under the lock: `leave` empties the list after it has set the reason.
+        if self.left.get().is_some() {
+            return None;
+        }
+        let awaited = awaited.get_or_insert_default();
+        let id = awaited.next_id;
+        awaited.next_id += 1;
+        awaited.senders.retain(|(_, sender)| !sender.is_closed());
+        if awaited.senders.len() >= self.namespaces.acks_max() {
+            awaited.senders.pop_front();
+            self.namespaces.count_given_up_ack();
+        }
+        awaited.senders.push_back((id, sender));
+        Some(id)
+    }
+
+    /// An acknowledgement has come. One that nobody waits for means nothing.
+    pub(crate) fn acknowledged(&self, id: u64, reply: Reply) {
+        let mut awaited = self.awaited.lock();
+        let Some(awaited) = awaited.as_mut() else { return };
+        let Ok(place) = awaited.senders.binary_search_by_key(&id, |(id, _)| *id) else { return };
+        if let Some((_, sender)) = awaited.senders.remove(place) {
+            // Fails if the application has lost interest.
+            let _ = sender.send(reply);
+        }
+    }
+
+    pub(crate) fn leave(&self, reason: CloseReason) {
+        // The first reason stays.
+        let _ = self.left.set(reason);
+        let awaited = self.awaited.lock().take();
+        drop(awaited);
     }
 
     /// Ends the socket behind everything that was sent to it before: it leaves its namespace
     /// (the stock client then doesn't come back by itself). With `close_transport` all sockets
     /// of the session do, and the transport is closed.
     pub fn disconnect(&self, close_transport: bool) {
-        let _ = close_transport;
-        todo!()
+        self.namespaces.disconnect(&self.session, self.key, close_transport);
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("sid", &self.sid)
+            .field("namespace", &self.namespace)
+            .field("left", &self.left())
+            .finish_non_exhaustive()
     }
 }
 
@@ -137,14 +238,18 @@ impl Ack {
 
     /// The same with binary attachments: placeholders in `args`, in the order of `attachments`.
     pub fn send_with(self, args: &[&str], attachments: Vec<Bytes>) {
-        let _ = (args, attachments, self.socket, self.id);
-        todo!()
+        if self.socket.left().is_some() {
+            return;
+        }
+        let namespace = String::from(self.socket.namespace());
+        let mut packet = Packet::ack(namespace, self.id, args);
+        packet.attachments = attachments;
+        self.socket.connection().send(&socket::encode(&packet), Class::Lasting);
     }
 
     /// The answer as a frame, for an application that gives it its place itself (with
     /// [`hub::Hub::release`] or [`hub::Hub::send`]).
     pub fn into_frame(self, args: &[&str]) -> Frame {
-        let _ = args;
-        todo!()
+        socket::ack(self.socket.namespace(), self.id, args)
     }
 }

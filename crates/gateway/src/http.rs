@@ -1,0 +1,197 @@
+//! HTTP requests: which are the engine's, in which order they are checked, and what is said
+//! when a check fails.
+//!
+//! The order and the bodies are those of the reference implementation, with these differences,
+//! which no client needs: every refused WebSocket upgrade is answered 400 before the protocol
+//! is switched (the reference answers some of them behind a 101); `j` (JSONP) is ignored; the
+//! path is taken with and without the slash at its end; an `Origin` with invalid bytes is
+//! refused by the HTTP library with an empty 400.
+
+mod body;
+mod compress;
+mod cors;
+mod io;
+mod polling;
+mod reply;
+mod upgrade;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::{HeaderMap, HeaderName, ORIGIN, USER_AGENT};
+use hyper::{Method, Request, Response};
+use parking_lot::Mutex;
+use wire::engine::{PROTOCOL, Query, Rejection, Transport};
+
+pub(crate) use io::HttpStream;
+pub(crate) use upgrade::Upgrade;
+
+use crate::core::Core;
+use crate::session::Session;
+use crate::{BoxFuture, Handshake, SiteBody};
+
+/// How much of a client's `User-Agent` a session keeps.
+const USER_AGENT_BYTES_MAX: usize = 256;
+
+/// Answers the requests of one connection.
+#[derive(Clone)]
+pub(crate) struct Service {
+    pub(crate) core: Arc<Core>,
+    pub(crate) peer: Option<IpAddr>,
+    /// What the connection becomes after a 101.
+    pub(crate) upgrade: Arc<Mutex<Option<Upgrade>>>,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Service {
+    type Response = Response<SiteBody>;
+    type Error = std::convert::Infallible;
+    type Future = BoxFuture<Result<Self::Response, Self::Error>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move { Ok(service.answer(request).await) })
+    }
+}
+
+impl Service {
+    async fn answer(self, request: Request<Incoming>) -> Response<SiteBody> {
+        let path = request.uri().path();
+        if !is_engine_path(&self.core.config.path, path) || self.core.site.claims(path) {
+            let core = self.core;
+            return core.site.respond(request, self.peer).await;
+        }
+        let cors = &self.core.config.cors;
+        let cross_origin = cors::headers(cors, request.headers());
+        if request.method() == Method::OPTIONS && cors.is_on() {
+            return cors::preflight(&request, cross_origin);
+        }
+        let core = Arc::clone(&self.core);
+        let is_upgrade = upgrade::is_wanted(request.headers());
+        let mut response = match self.engine(request, is_upgrade).await {
+            Ok(response) => response,
+            Err(rejection) => {
+                core.metrics.count_rejection(code_of(rejection));
+                if is_upgrade {
+                    reply::upgrade_rejected(rejection)
+                } else {
+                    reply::rejected(rejection)
+                }
+            }
+        };
+        response.headers_mut().extend(cross_origin);
+        response
+    }
+
+    async fn engine(
+        self,
+        request: Request<Incoming>,
+        is_upgrade: bool,
+    ) -> Result<Response<SiteBody>, Rejection> {
+        let query = Query::parse(request.uri().query().unwrap_or_default());
+        let Some(sid) = &query.sid else {
+            let is_get = request.method() == Method::GET;
+            let transport = query.handshake(is_get, is_upgrade)?;
+            return self.handshake(&request, transport, query.b64);
+        };
+        let transport = query.transport()?;
+        let session = self.core.sessions.find(sid).ok_or(Rejection::UnknownSession)?;
+        // The timer may be a little late; no request gets past the deadline because of that.
+        session.on_timer(self.core.clock.now());
+        if session.closed().is_some() && !session.lingers() {
+            return Err(Rejection::UnknownSession);
+        }
+        let fits = if is_upgrade {
+            transport == Transport::WebSocket
+        } else {
+            transport == session.transport()
+        };
+        if !fits || query.eio.as_deref() != Some(PROTOCOL) {
+            return Err(Rejection::BadRequest);
+        }
+        if is_upgrade {
+            return upgrade::probe(&self, &request, &session, query.b64);
+        }
+        match *request.method() {
+            Method::GET => polling::get(&session, query.t.as_deref(), request.headers()).await,
+            Method::POST => {
+                let session = Arc::clone(&session);
+                drop(query);
+                polling::post(&session, request).await
+            }
+            _ => Ok(reply::other_method()),
+        }
+    }
+
+    fn handshake(
+        &self,
+        request: &Request<Incoming>,
+        transport: Transport,
+        b64: bool,
+    ) -> Result<Response<SiteBody>, Rejection> {
+        match transport {
+            Transport::WebSocket => upgrade::open(self, request, b64),
+            Transport::Polling => {
+                let Some(place) = self.core.sessions.reserve() else {
+                    self.core.metrics.count_rejection("full");
+                    return Ok(reply::full());
+                };
+                let handshake = remember(request, self.peer);
+                let (session, open) = Session::open(&self.core, place, handshake, transport);
+                self.core.tasks.spawn(crate::session::poll_task(session));
+                Ok(reply::payload(open.into()))
+            }
+        }
+    }
+}
+
+/// Whether a path is the engine's own or lies under it.
+fn is_engine_path(engine: &str, path: &str) -> bool {
+    path.starts_with(engine) || engine.strip_suffix('/').is_some_and(|engine| engine == path)
+}
+
+/// Copies what a session keeps of its request: a slice would pin the HTTP library's buffer.
+fn remember(request: &Request<Incoming>, peer: Option<IpAddr>) -> Handshake {
+    let header = |name: HeaderName, max: usize| -> Option<Box<str>> {
+        let value = request.headers().get(name)?.to_str().ok()?;
+        Some(value.get(..max).unwrap_or(value).into())
+    };
+    Handshake {
+        query: request.uri().query().unwrap_or_default().into(),
+        address: peer,
+        origin: header(ORIGIN, usize::MAX),
+        user_agent: header(USER_AGENT, USER_AGENT_BYTES_MAX),
+    }
+}
+
+/// The first value of a header, if it is text.
+fn header_text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// The code as a metric label.
+fn code_of(rejection: Rejection) -> &'static str {
+    match rejection {
+        Rejection::UnknownTransport => "0",
+        Rejection::UnknownSession => "1",
+        Rejection::BadMethod => "2",
+        Rejection::BadRequest => "3",
+        Rejection::Forbidden => "4",
+        Rejection::UnsupportedVersion => "5",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_engine_path;
+
+    #[test]
+    fn the_path_is_taken_with_and_without_its_slash() {
+        for path in ["/socket.io/", "/socket.io", "/socket.io/anything"] {
+            assert!(is_engine_path("/socket.io/", path), "{path}");
+        }
+        for path in ["/", "/socket.iox", "/socket", "/x/socket.io/"] {
+            assert!(!is_engine_path("/socket.io/", path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Unguessable ids: 120 random bits as 20 characters of the base64url alphabet.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// The length of every id. Node's sharded adapter takes a room of this length for a socket's
+/// own, so socket ids must have exactly it.
+pub(crate) const ID_LEN: usize = 20;
+
+/// A session's id. Whoever has it can act as the client, so it is never logged.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Sid([u8; ID_LEN]);
+
+impl Sid {
+    pub(crate) fn random() -> Self {
+        Self(random_id())
+    }
+
+    /// Reads what a client sent; whatever couldn't be an id names no session.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        text.as_bytes().try_into().ok().map(Self)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// A new socket id.
+pub(crate) fn socket_id() -> Box<str> {
+    std::str::from_utf8(&random_id()).expect("base64 is ASCII").into()
+}
+
+fn random_id() -> [u8; ID_LEN] {
+    let mut random = [0; ID_LEN / 4 * 3];
+    getrandom::fill(&mut random).expect("the operating system has randomness");
+    let mut id = [0; ID_LEN];
+    URL_SAFE_NO_PAD.encode_slice(random, &mut id).expect("15 bytes are 20 characters");
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_twenty_characters_and_differ() {
+        let (first, second) = (socket_id(), socket_id());
+        assert_eq!(first.len(), ID_LEN);
+        assert!(first.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c)));
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn what_is_no_id_names_no_session() {
+        assert!(Sid::parse("").is_none());
+        assert!(Sid::parse("abc").is_none());
+        let sid = Sid::random();
+        assert!(Sid::parse(sid.as_str()) == Some(sid));
+    }
+}

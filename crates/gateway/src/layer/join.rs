@@ -1,0 +1,149 @@
+//! A client joins a namespace: from its CONNECT to the answer.
+
+use std::sync::Arc;
+
+use hub::{Class, CloseReason, SocketKey};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use wire::socket::{Packet, connect_answer, connect_error};
+
+use super::{Attached, Membership, Namespaces};
+use crate::{Accepted, Connect, Flow, Refused, Session, Socket, ids};
+
+impl Namespaces {
+    /// Handles a CONNECT packet. The rest of the session goes on while the application decides.
+    pub(super) fn connect(&self, session: &Arc<Session>, packet: Packet) -> Flow {
+        let namespace: Box<str> = packet.namespace.into();
+        let mut state = self.state.lock();
+        match state.place_of(&namespace) {
+            Some(place) if matches!(state.namespaces[place], Membership::Ended(_)) => {
+                state.namespaces[place] = Membership::Joining(namespace.clone());
+            }
+            Some(_) => return Flow::Close(CloseReason::ForcedServerClose),
+            None if state.namespaces.len() >= self.shared.limits.namespaces => {
+                drop(state);
+                let json = error_json("Too many namespaces", None);
+                let answer = connect_error(&namespace, &json);
+                session.connection().send(&answer, Class::Lasting);
+                return Flow::Continue;
+            }
+            None => state.namespaces.push(Membership::Joining(namespace.clone())),
+        }
+        drop(state);
+        let join = self.me().join(Arc::clone(session), namespace, packet.data);
+        self.shared.tasks.spawn(join);
+        Flow::Continue
+    }
+
+    async fn join(
+        self: Arc<Self>,
+        session: Arc<Session>,
+        namespace: Box<str>,
+        auth: Option<Box<str>>,
+    ) {
+        let _guard = PanicCloses(&session);
+        let hub = &self.shared.hub;
+        let key = hub.attach(Arc::clone(session.connection())).await;
+        let mut attached = Attached { namespaces: &self, keys: vec![key] };
+        let sid = ids::socket_id();
+        let request = Connect {
+            namespace: namespace.clone(),
+            auth,
+            handshake: Arc::clone(session.handshake()),
+            sid: sid.clone(),
+            key,
+            connection: Arc::clone(session.connection()),
+        };
+        match self.shared.application.connect(request).await {
+            Ok(accepted) => {
+                attached.keys.clear();
+                self.accept(&session, namespace, sid, key, accepted).await;
+            }
+            Err(refused) => {
+                self.give_up(&namespace);
+                match refused {
+                    Refused::Close(reason) => session.close(reason),
+                    Refused::Error { message, data } => {
+                        let json = error_json(&message, data.as_deref());
+                        let answer = connect_error(&namespace, &json);
+                        session.connection().send(&answer, Class::Lasting);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn accept(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        namespace: Box<str>,
+        sid: Box<str>,
+        key: SocketKey,
+        accepted: Accepted,
+    ) {
+        let sid = accepted.sid.unwrap_or(sid);
+        let answer = connect_answer(&namespace, &sid, accepted.pid.as_deref());
+        let socket = Arc::new(Socket::new(sid, namespace, key, session, self, accepted.state));
+        self.shared.metrics.socket_gauge(socket.namespace()).inc();
+        if let Err(reason) = self.enlist(&socket) {
+            self.tell_disconnected(&socket, reason);
+            return self.detach(vec![key]);
+        }
+        let first = std::iter::once(answer).chain(accepted.first).collect();
+        self.shared.hub.release(key, first).await;
+    }
+
+    /// From here on the socket gets its events; `Err` if the session has ended meanwhile.
+    fn enlist(&self, socket: &Arc<Socket>) -> Result<(), CloseReason> {
+        let mut state = self.state.lock();
+        if let Some(reason) = state.ended {
+            return Err(reason);
+        }
+        state.has_joined = true;
+        let place = state.place_of(socket.namespace()).expect("joining until now");
+        state.namespaces[place] = Membership::Joined(Arc::clone(socket));
+        Ok(())
+    }
+
+    fn give_up(&self, namespace: &str) {
+        let mut state = self.state.lock();
+        if let Some(place) = state.place_of(namespace) {
+            state.namespaces.swap_remove(place);
+        }
+    }
+}
+
+/// Ends the session of a future that panicked.
+pub(super) struct PanicCloses<'a>(pub(super) &'a Session);
+
+impl Drop for PanicCloses<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.close(CloseReason::Internal);
+        }
+    }
+}
+
+/// The payload of CONNECT_ERROR.
+fn error_json(message: &str, data: Option<&str>) -> String {
+    let mut error = Map::new();
+    error.insert("message".to_owned(), Value::from(message));
+    let text = Value::Object(error).to_string();
+    match data.and_then(|data| serde_json::from_str::<&RawValue>(data).ok()) {
+        Some(data) => format!("{},\"data\":{data}}}", text.trim_end_matches('}')),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::error_json;
+
+    #[test]
+    fn an_error_carries_its_data_as_it_is() {
+        assert_eq!(error_json("no \"x\" }", None), r#"{"message":"no \"x\" }"}"#);
+        let with_data = error_json("no", Some(r#"{"b":1,"a":2}"#));
+        assert_eq!(with_data, r#"{"message":"no","data":{"b":1,"a":2}}"#);
+        assert_eq!(error_json("no", Some("not json")), r#"{"message":"no"}"#);
+    }
+}

@@ -1,0 +1,400 @@
+//! The polling side of a session: the pending poll, the last response, the POST in progress.
+//!
+//! # The repeated poll
+//!
+//! A response that was produced may get lost on its way. It is kept until a GET with another
+//! `t` comes; a GET with the same `t` gets the same bytes again. A poll without `t` can't be
+//! told from the next one, so it is never repeated.
+//!
+//! A poll that is still *pending* when its connection breaks is another matter: nothing was
+//! said, so nothing can be lost, and the client is taken to be gone: the session ends, as with
+//! the reference implementation. A poll that comes before the broken connection was noticed
+//! meets the pending one and ends the session as well (two polls at once are an error), also
+//! with the same `t`.
+//!
+//! # After the end
+//!
+//! A pending poll is answered with what was still to be said and a close packet. Without one,
+//! a session that the server ended on its own account waits [`Config::close_linger`] for the
+//! poll that fetches them; one that ended because of the client is gone at once.
+//!
+//! [`Config::close_linger`]: crate::Config
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use hub::CloseReason;
+use tokio::sync::oneshot;
+use wire::Frame;
+use wire::engine::encode_payload;
+
+use super::{Phase, Session};
+
+const CLOSE: &str = "1";
+const NOOP: &str = "6";
+const SEPARATOR: char = '\x1e';
+
+#[derive(Default)]
+pub(crate) struct Polling {
+    pending: Option<Pending>,
+    last: Option<Last>,
+    /// The POST in progress; dropping it cuts that POST short.
+    posting: Option<oneshot::Sender<()>>,
+    probing: bool,
+    /// The polling task has ended: nobody would answer a poll.
+    over: bool,
+    polls: u64,
+    task: Option<Waker>,
+}
+
+struct Pending {
+    number: u64,
+    t: Option<Box<str>>,
+    answer: oneshot::Sender<Bytes>,
+}
+
+struct Last {
+    t: Box<str>,
+    body: Bytes,
+}
+
+/// What becomes of a GET.
+pub(crate) enum BeginPoll {
+    /// It waits.
+    Wait(Answer),
+    /// It is the last one again.
+    Repeat(Bytes),
+    /// There is one already: both end, and the session.
+    Overlap,
+    /// The session has ended, or left polling.
+    Gone,
+}
+
+/// What becomes of a POST.
+pub(crate) enum BeginPost {
+    /// Its body may be read.
+    Go(PostGuard),
+    /// There is one already: both end, and the session.
+    Overlap,
+    /// The session has ended, or left polling.
+    Gone,
+}
+
+/// A pending poll, seen from its request. Dropping it before the answer came means that the
+/// client has gone away.
+pub(crate) struct Answer {
+    session: Arc<Session>,
+    number: u64,
+    repeatable: bool,
+    arrived: bool,
+    body: oneshot::Receiver<Bytes>,
+}
+
+/// A POST in progress. Dropping it before `done` ends the session.
+pub(crate) struct PostGuard {
+    session: Arc<Session>,
+    cut_short: oneshot::Receiver<()>,
+    done: bool,
+}
+
+/// An upgrade in progress; there is only one at a time.
+pub(crate) struct ProbeGuard(Arc<Session>);
+
+impl Session {
+    pub(crate) fn begin_poll(self: &Arc<Self>, t: Option<&str>) -> BeginPoll {
+        let mut state = self.state.lock();
+        let Phase::Polling(polling) = &mut state.phase else { return BeginPoll::Gone };
+        if let Some(last) = &polling.last
+            && t == Some(&*last.t)
+        {
+            return BeginPoll::Repeat(last.body.clone());
+        }
+        if polling.over {
+            return BeginPoll::Gone;
+        }
+        if polling.pending.is_some() {
+            drop(state);
+            self.close(CloseReason::TransportError);
+            return BeginPoll::Overlap;
+        }
+        polling.last = None;
+        polling.polls += 1;
+        let number = polling.polls;
+        let (answer, body) = oneshot::channel();
+        let t: Option<Box<str>> = t.filter(|t| !t.is_empty()).map(Into::into);
+        let repeatable = t.is_some();
+        polling.pending = Some(Pending { number, t, answer });
+        let task = polling.task.take();
+        drop(state);
+        if let Some(task) = task {
+            task.wake();
+        }
+        let session = Arc::clone(self);
+        BeginPoll::Wait(Answer { session, number, repeatable, arrived: false, body })
+    }
+
+    pub(crate) fn begin_post(self: &Arc<Self>) -> BeginPost {
+        let mut state = self.state.lock();
+        let Phase::Polling(polling) = &mut state.phase else { return BeginPost::Gone };
+        if polling.posting.take().is_some() {
+            drop(state);
+            self.close(CloseReason::TransportError);
+            return BeginPost::Overlap;
+        }
+        let (keep, cut_short) = oneshot::channel();
+        polling.posting = Some(keep);
+        drop(state);
+        BeginPost::Go(PostGuard { session: Arc::clone(self), cut_short, done: false })
+    }
+
+    /// `None` if the session is upgrading or upgraded already.
+    pub(crate) fn begin_probe(self: &Arc<Self>) -> Option<ProbeGuard> {
+        match &mut self.state.lock().phase {
+            Phase::Polling(polling) if !polling.probing && !polling.over => {
+                polling.probing = true;
+                Some(ProbeGuard(Arc::clone(self)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Ends a pending poll, so that the client can switch, or learns that it was heard.
+    pub(crate) fn answer_poll_with_noop(&self) {
+        if let Some(pending) = self.take_pending() {
+            self.answer(pending, Bytes::from_static(NOOP.as_bytes()));
+        }
+    }
+
+    /// Whether a session that is closed still answers polls.
+    pub(crate) fn lingers(&self) -> bool {
+        !matches!(
+            self.closed(),
+            Some(
+                CloseReason::TransportClose
+                    | CloseReason::TransportError
+                    | CloseReason::PingTimeout
+                    | CloseReason::ParseError
+                    | CloseReason::ShuttingDown
+            )
+        )
+    }
+
+    fn take_pending(&self) -> Option<Pending> {
+        match &mut self.state.lock().phase {
+            Phase::Polling(polling) => polling.pending.take(),
+            Phase::WebSocket => None,
+        }
+    }
+
+    fn answer(&self, pending: Pending, body: Bytes) {
+        if let Some(t) = pending.t {
+            let last = Last { t, body: body.clone() };
+            if let Phase::Polling(polling) = &mut self.state.lock().phase {
+                polling.last = Some(last);
+            }
+        }
+        // Fails if the client has just gone; then `Answer` has seen to it.
+        let _ = pending.answer.send(body);
+    }
+
+    /// Answers the pending poll with what waits; also, for a session that is closed, with the
+    /// close packet behind the last of it. True when that was said.
+    fn answer_poll(&self) -> bool {
+        let Some(pending) = self.take_pending() else { return false };
+        let config = &self.core.config;
+        let frames = self.connection.take(config.poll_packets_max, config.poll_bytes_max);
+        let mut payload = String::new();
+        encode_payload(frames.iter().flat_map(Frame::parts), &mut payload);
+        let last = self.closed().is_some() && self.connection.pending_bytes() == 0;
+        if last {
+            if !payload.is_empty() {
+                payload.push(SEPARATOR);
+            }
+            payload.push_str(CLOSE);
+        } else if payload.is_empty() {
+            payload.push_str(NOOP);
+        }
+        let counts = self.core.metrics.counts();
+        counts.poll_packets_sent.inc_by(frames.iter().map(|frame| frame.packets() as u64).sum());
+        counts.poll_bytes_sent.inc_by(payload.len() as u64);
+        self.answer(pending, payload.into());
+        last
+    }
+
+    /// What the polling task does next. Pending until there is something.
+    fn poll_turn(&self, cx: &mut Context<'_>) -> Poll<Turn> {
+        let mut state = self.state.lock();
+        let Phase::Polling(polling) = &mut state.phase else { return Poll::Ready(Turn::Switched) };
+        polling.task = Some(cx.waker().clone());
+        let is_pending = polling.pending.is_some();
+        drop(state);
+        let something = if is_pending {
+            self.connection.poll_outgoing(cx)
+        } else {
+            // Without a stream this is ready only when the connection is closed.
+            self.connection.poll_flush(cx).map(|_| ())
+        };
+        something.map(|()| if self.closed().is_some() { Turn::Closed } else { Turn::Answer })
+    }
+
+    fn poll_pending_poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.state.lock().phase {
+            Phase::Polling(polling) if polling.pending.is_none() => {
+                polling.task = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
+        }
+    }
+
+    fn poll_went_away(&self, number: u64, repeatable: bool) {
+        let mut state = self.state.lock();
+        let Phase::Polling(polling) = &mut state.phase else { return };
+        let was_pending = polling.pending.as_ref().is_some_and(|poll| poll.number == number);
+        if was_pending {
+            polling.pending = None;
+        }
+        drop(state);
+        if was_pending || !repeatable {
+            self.close(CloseReason::TransportError);
+        }
+    }
+}
+
+enum Turn {
+    Answer,
+    Closed,
+    Switched,
+}
+
+/// The task that is responsible for a session as long as it polls.
+pub(crate) async fn poll_task(session: Arc<Session>) {
+    let mut end = End { session: &session, switched: false };
+    loop {
+        match poll_fn(|cx| session.poll_turn(cx)).await {
+            Turn::Answer => _ = session.answer_poll(),
+            Turn::Closed => break,
+            Turn::Switched => {
+                end.switched = true;
+                return;
+            }
+        }
+    }
+    session.finish();
+    if !session.answer_poll() && session.lingers() {
+        // Boxed: most sessions never come here, and all would pay for its size.
+        Box::pin(last_polls(&session)).await;
+    }
+}
+
+/// Waits, bounded, for the polls that fetch the last words.
+async fn last_polls(session: &Session) {
+    let core = &session.core;
+    let said = async {
+        loop {
+            poll_fn(|cx| session.poll_pending_poll(cx)).await;
+            if session.answer_poll() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = said => {}
+        () = tokio::time::sleep(core.config.close_linger) => {}
+        () = core.winding_up.cancelled() => {}
+    }
+}
+
+/// Ends a session also when its task panics.
+struct End<'a> {
+    session: &'a Arc<Session>,
+    switched: bool,
+}
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        if self.switched {
+            return;
+        }
+        self.session.finish();
+        if let Phase::Polling(polling) = &mut self.session.state.lock().phase {
+            polling.over = true;
+            polling.posting = None;
+            polling.pending = None;
+        }
+        self.session.forget();
+    }
+}
+
+impl Polling {
+    /// The session has moved to a WebSocket.
+    pub(super) fn leave(self) {
+        if let Some(pending) = self.pending {
+            let _ = pending.answer.send(Bytes::from_static(NOOP.as_bytes()));
+        }
+        if let Some(task) = self.task {
+            task.wake();
+        }
+    }
+}
+
+impl Answer {
+    /// Waits for the body of the response; `None` if the session ended without one.
+    pub(crate) async fn body(mut self) -> Option<Bytes> {
+        let body = (&mut self.body).await;
+        self.arrived = true;
+        body.ok()
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if !self.arrived {
+            self.session.poll_went_away(self.number, self.repeatable);
+        }
+    }
+}
+
+impl PostGuard {
+    /// Ready when another POST, an upgrade or the session's end has overtaken this one.
+    pub(crate) async fn cut_short(&mut self) {
+        let _ = (&mut self.cut_short).await;
+    }
+
+    /// The POST ends in order.
+    pub(crate) fn done(mut self) {
+        self.done = true;
+    }
+}
+
+impl Drop for PostGuard {
+    fn drop(&mut self) {
+        if let Phase::Polling(polling) = &mut self.session.state.lock().phase {
+            polling.posting = None;
+        }
+        if !self.done {
+            let reason = if std::thread::panicking() {
+                CloseReason::Internal
+            } else {
+                CloseReason::TransportError
+            };
+            self.session.close(reason);
+        }
+    }
+}
+
+impl Drop for ProbeGuard {
+    fn drop(&mut self) {
+        if let Phase::Polling(polling) = &mut self.0.state.lock().phase {
+            polling.probing = false;
+        }
+    }
+}
+
+impl ProbeGuard {
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.0
+    }
+}

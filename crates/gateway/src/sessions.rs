@@ -1,0 +1,117 @@
+//! All sessions of a gateway, by id, and how many there may be.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::ids::Sid;
+use crate::session::Session;
+
+pub(crate) struct Sessions {
+    inner: Mutex<Inner>,
+    sessions_max: usize,
+    /// Told when the last session of a gateway that takes no more has ended.
+    emptied: Notify,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// The standard hasher: clients choose what is looked up here.
+    by_sid: HashMap<Sid, Arc<Session>>,
+    /// Places promised to handshakes that aren't finished.
+    reserved: usize,
+    /// The gateway stops: no more sessions.
+    sealed: bool,
+}
+
+/// A place for one session. Dropping it gives the place back.
+pub(crate) struct Reservation {
+    sessions: Arc<Sessions>,
+    used: bool,
+}
+
+impl Sessions {
+    pub(crate) fn new(sessions_max: usize) -> Arc<Self> {
+        let emptied = Notify::new();
+        Arc::new(Self { inner: Mutex::default(), sessions_max, emptied })
+    }
+
+    /// A place for one session, if there is one.
+    pub(crate) fn reserve(self: &Arc<Self>) -> Option<Reservation> {
+        let mut inner = self.inner.lock();
+        if inner.sealed || inner.by_sid.len() + inner.reserved >= self.sessions_max {
+            return None;
+        }
+        inner.reserved += 1;
+        Some(Reservation { sessions: Arc::clone(self), used: false })
+    }
+
+    pub(crate) fn find(&self, sid: &str) -> Option<Arc<Session>> {
+        let sid = Sid::parse(sid)?;
+        self.inner.lock().by_sid.get(&sid).cloned()
+    }
+
+    pub(crate) fn remove(&self, sid: Sid) {
+        let mut inner = self.inner.lock();
+        let removed = inner.by_sid.remove(&sid);
+        let emptied = inner.is_over();
+        drop(inner);
+        // Outside of the lock: it may be the last reference.
+        drop(removed);
+        if emptied {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    /// Takes no more sessions; returns those that are there.
+    pub(crate) fn seal(&self) -> Vec<Arc<Session>> {
+        let mut inner = self.inner.lock();
+        inner.sealed = true;
+        inner.by_sid.values().cloned().collect()
+    }
+
+    /// Waits until a sealed gateway has no session left.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            let mut emptied = std::pin::pin!(self.emptied.notified());
+            emptied.as_mut().enable();
+            if self.inner.lock().is_over() {
+                return;
+            }
+            emptied.await;
+        }
+    }
+}
+
+impl Inner {
+    fn is_over(&self) -> bool {
+        self.sealed && self.by_sid.is_empty() && self.reserved == 0
+    }
+}
+
+impl Reservation {
+    /// Puts the session into its place.
+    pub(crate) fn fill(mut self, sid: Sid, session: &Arc<Session>) {
+        self.used = true;
+        let mut inner = self.sessions.inner.lock();
+        inner.reserved -= 1;
+        inner.by_sid.insert(sid, Arc::clone(session));
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if self.used {
+            return;
+        }
+        let mut inner = self.sessions.inner.lock();
+        inner.reserved -= 1;
+        let emptied = inner.is_over();
+        drop(inner);
+        if emptied {
+            self.sessions.emptied.notify_waiters();
+        }
+    }
+}

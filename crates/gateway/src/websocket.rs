@@ -1,0 +1,313 @@
+//! The WebSocket transport: one small future per connection that reads, decodes, and lets the
+//! outbox flow.
+//!
+//! It holds no buffer: bytes are read into scratch memory of the worker thread, and only what
+//! is incomplete stays in the decoder. Phases that few connections are in (an upgrade under
+//! way, the end) are boxed.
+
+mod end;
+mod probe;
+
+use std::cell::Cell;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use hub::{Class, CloseReason, Stream};
+use wire::Frame;
+use wire::engine::{Packet, Transport};
+use wire::websocket::{DecodeError, Decoder, Message, Opcode};
+
+pub(crate) use end::linger;
+
+use self::end::Farewell;
+use self::probe::Probe;
+use crate::BoxFuture;
+use crate::Flow;
+use crate::core::Core;
+use crate::http::Upgrade;
+use crate::places::Place;
+use crate::session::Session;
+
+/// Bytes read at once.
+const SCRATCH_BYTES: usize = 32 * 1024;
+
+thread_local! {
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// The task of one WebSocket.
+struct WebSocket {
+    decoder: Decoder,
+    side: Side,
+    _place: Place,
+}
+
+/// All but the decoder, so that both can be borrowed at once.
+struct Side {
+    session: Arc<Session>,
+    stream: Arc<Stream>,
+    phase: Phase,
+    /// The application is busy: nothing is read.
+    paused: bool,
+    /// How the WebSocket ends when the reason of the session doesn't say.
+    farewell: Option<Farewell>,
+}
+
+enum Phase {
+    /// The session still polls.
+    Probing(Pin<Box<Probe>>),
+    /// The session is ours, and so is its end.
+    Open,
+    Ending(BoxFuture<()>),
+    /// The session was never ours.
+    Leaving(BoxFuture<()>),
+}
+
+/// Makes of a connection what its 101 has promised. `early` is what came right behind the
+/// request.
+pub(crate) fn start(
+    core: &Arc<Core>,
+    stream: Stream,
+    place: Place,
+    early: &Bytes,
+    upgrade: Upgrade,
+) {
+    let stream = Arc::new(stream);
+    let (session, phase) = match upgrade {
+        Upgrade::Open { place: room, handshake, b64 } => {
+            let (session, _) = Session::open(core, room, handshake, Transport::WebSocket);
+            session.connection().attach_stream(Arc::clone(&stream), b64);
+            (session, Phase::Open)
+        }
+        Upgrade::Probe { guard, b64 } => {
+            (Arc::clone(guard.session()), Phase::Probing(Box::pin(Probe::new(core, guard, b64))))
+        }
+        Upgrade::Superfluous => {
+            core.metrics.count_upgrade("superfluous");
+            core.tasks.spawn(end::refuse(stream, place, core.config.close_timeout));
+            return;
+        }
+    };
+    let decoder = Decoder::server(core.config.max_payload);
+    let side = Side { session, stream, phase, paused: false, farewell: None };
+    let mut socket = WebSocket { decoder, side, _place: place };
+    if !early.is_empty() {
+        socket.feed(&mut early.to_vec());
+    }
+    core.tasks.spawn(socket);
+}
+
+impl Future for WebSocket {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        loop {
+            match &mut this.side.phase {
+                Phase::Open => ready!(this.poll_open(cx)),
+                Phase::Probing(_) => ready!(this.poll_probing(cx)),
+                Phase::Ending(end) | Phase::Leaving(end) => return end.as_mut().poll(cx),
+            }
+        }
+    }
+}
+
+impl WebSocket {
+    /// Ready when the phase has changed, or should be looked at again.
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let side = &mut self.side;
+        match side.session.connection().poll_flush(cx) {
+            Poll::Ready(Ok(())) => {
+                side.end();
+                return Poll::Ready(());
+            }
+            Poll::Ready(Err(_)) => {
+                side.session.close(CloseReason::TransportError);
+                return Poll::Ready(());
+            }
+            Poll::Pending => {}
+        }
+        if side.paused {
+            ready!(side.session.poll_ready(cx));
+            side.paused = false;
+        }
+        self.poll_read(cx)
+    }
+
+    fn poll_probing(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Phase::Probing(probe) = &mut self.side.phase
+            && probe.as_mut().poll_given_up(cx).is_ready()
+        {
+            self.side.leave("failed");
+            return Poll::Ready(());
+        }
+        self.poll_read(cx)
+    }
+
+    /// Reads what is there and handles it; ready when something was done.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if ready!(self.side.stream.poll_read_ready(cx)).is_err() {
+                self.side.lost(CloseReason::TransportError);
+                return Poll::Ready(());
+            }
+            let mut scratch = SCRATCH.take();
+            scratch.resize(SCRATCH_BYTES, 0);
+            let read = self.side.stream.try_read(&mut scratch);
+            match &read {
+                Ok(0) => self.side.lost(CloseReason::TransportClose),
+                Ok(length) => self.feed(&mut scratch[..*length]),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(_) => self.side.lost(CloseReason::TransportClose),
+            }
+            SCRATCH.set(scratch);
+            if !read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock) {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    fn feed(&mut self, input: &mut [u8]) {
+        let Self { decoder, side, .. } = self;
+        side.session.core().metrics.counts().bytes_received.inc_by(input.len() as u64);
+        if let Err(error) = decoder.feed(input, |message| side.handle(message)) {
+            side.broken(error);
+        }
+    }
+}
+
+impl Side {
+    fn handle(&mut self, message: Message<'_>) -> ControlFlow<()> {
+        match &mut self.phase {
+            Phase::Open => self.handle_open(message),
+            Phase::Probing(_) => self.handle_probing(message),
+            Phase::Ending(_) | Phase::Leaving(_) => ControlFlow::Break(()),
+        }
+    }
+
+    fn handle_open(&mut self, message: Message<'_>) -> ControlFlow<()> {
+        let packet = match message {
+            Message::Text(text) => match Packet::decode(text) {
+                Ok(packet) => packet,
+                Err(_) => {
+                    self.session.close(CloseReason::ParseError);
+                    return ControlFlow::Break(());
+                }
+            },
+            Message::Binary(bytes) => Packet::Binary(bytes.into()),
+            Message::Ping(payload) => {
+                let pong = Frame::control(Opcode::Pong, payload);
+                self.session.connection().send(&pong, Class::Lasting);
+                return ControlFlow::Continue(());
+            }
+            Message::Pong(_) => return ControlFlow::Continue(()),
+            Message::Close(code) => {
+                self.farewell = Some(Farewell::Frame(code));
+                self.session.close(CloseReason::TransportClose);
+                return ControlFlow::Break(());
+            }
+        };
+        match self.session.receive(packet) {
+            Flow::Continue => ControlFlow::Continue(()),
+            Flow::Pause => {
+                self.paused = true;
+                ControlFlow::Continue(())
+            }
+            Flow::Close(_) => ControlFlow::Break(()),
+        }
+    }
+
+    fn handle_probing(&mut self, message: Message<'_>) -> ControlFlow<()> {
+        let Phase::Probing(probe) = &mut self.phase else { return ControlFlow::Break(()) };
+        let goes_on = match message {
+            Message::Text("2probe") => {
+                probe.as_mut().begin();
+                self.say(&Frame::text("3probe"))
+            }
+            Message::Text("5") => self.switch(),
+            Message::Ping(payload) => self.say(&Frame::control(Opcode::Pong, payload)),
+            Message::Pong(_) => true,
+            Message::Close(code) => {
+                self.farewell = Some(Farewell::Frame(code));
+                false
+            }
+            Message::Text(_) | Message::Binary(_) => false,
+        };
+        if goes_on {
+            return ControlFlow::Continue(());
+        }
+        self.leave("failed");
+        ControlFlow::Break(())
+    }
+
+    /// Writes past the outbox, which isn't attached yet. These few bytes fit, unless the client
+    /// reads nothing and asks on and on.
+    fn say(&self, frame: &Frame) -> bool {
+        self.stream.try_write(frame.bytes()).is_ok_and(|written| written == frame.len())
+    }
+
+    fn switch(&mut self) -> bool {
+        let Phase::Probing(probe) = &self.phase else { return false };
+        if !self.session.switch(Arc::clone(&self.stream), probe.b64()) {
+            return false;
+        }
+        self.session.core().metrics.count_upgrade("switched");
+        self.phase = Phase::Open;
+        true
+    }
+
+    /// The peer broke the WebSocket protocol.
+    fn broken(&mut self, error: DecodeError) {
+        self.farewell = Some(Farewell::Frame(Some(error.close_code())));
+        let reason = match error {
+            DecodeError::TooLarge => CloseReason::TooLarge,
+            _ => CloseReason::TransportError,
+        };
+        self.over(reason);
+    }
+
+    /// The connection is gone.
+    fn lost(&mut self, reason: CloseReason) {
+        self.farewell = Some(Farewell::Silent);
+        self.over(reason);
+    }
+
+    fn over(&mut self, reason: CloseReason) {
+        match self.phase {
+            Phase::Open => self.session.close(reason),
+            Phase::Probing(_) => self.leave("failed"),
+            Phase::Ending(_) | Phase::Leaving(_) => {}
+        }
+    }
+
+    /// The session is closed: the application is told, then the client.
+    fn end(&mut self) {
+        self.session.finish();
+        let code = self.session.closed().and_then(CloseReason::websocket_code);
+        let farewell = self.farewell.take().unwrap_or(Farewell::Frame(code));
+        let (session, stream) = (Arc::clone(&self.session), Arc::clone(&self.stream));
+        self.phase = Phase::Ending(Box::pin(end::end(session, stream, farewell)));
+    }
+
+    /// The upgrade came to nothing; the session polls on.
+    fn leave(&mut self, outcome: &'static str) {
+        let core = self.session.core();
+        core.metrics.count_upgrade(outcome);
+        let farewell = self.farewell.take().unwrap_or(Farewell::Frame(None));
+        let (stream, timeout) = (Arc::clone(&self.stream), core.config.close_timeout);
+        self.phase = Phase::Leaving(Box::pin(end::leave(stream, farewell, timeout)));
+    }
+}
+
+/// A session ends also when its task panics.
+impl Drop for WebSocket {
+    fn drop(&mut self) {
+        if let Phase::Open | Phase::Ending(_) = self.side.phase {
+            self.side.session.finish();
+            self.side.session.forget();
+        }
+    }
+}

@@ -36,7 +36,9 @@ pub async fn join(
         let head = head_at(broker, room, place).await?;
         let page = broker.read_room(room, Range::After(position.offset), limit).await?;
         if page.epoch == place.epoch && page.reaches_back && position.offset <= head {
-            let stretch = up_to(page, place, head);
+            let known = &page.records[..known_at(&page.records, place)];
+            let shown = known.last().map_or(position.offset, |record| record.offset);
+            let stretch = stretch(&page, known, head, shown < head);
             return Ok(Joined { stretch, reset: false });
         }
     }
@@ -90,13 +92,6 @@ async fn head_at(broker: &dyn Broker, room: &str, place: Head) -> Result<u64, Er
     Ok(newest(broker, room, SEARCH_PAGE, place).await?.head)
 }
 
-/// Cuts a page that ascends from what a client has at a place.
-fn up_to(page: RoomPage, place: Head, head: u64) -> Stretch {
-    let known = known_at(&page.records, place);
-    let more = page.more && known == page.records.len();
-    stretch(&page, &page.records[..known], head, more)
-}
-
 /// How many of the records are not later than a place.
 fn known_at(records: &[Record], place: Head) -> usize {
     records.partition_point(|record| record.seq <= place.seq)
@@ -110,3 +105,6 @@ fn stretch(page: &RoomPage, records: &[Record], head: u64, more: bool) -> Stretc
         .collect();
     Stretch { epoch: epoch.to_owned(), head, entries, more }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+use std::sync::Arc;
+
+use broker::{Draft, Limits, Partition, embedded::Embedded};
+use chat::command::Position;
+
+use super::*;
+
+const ROOM: &str = "general";
+
+/// A log with two rooms that take turns: the room's offset `n` has seq `2n - 1`.
+async fn log(entries: u64) -> Arc<dyn Broker> {
+    let log = Embedded::open(None, Limits::default()).unwrap();
+    for number in 0..entries {
+        for room in [ROOM, "elsewhere"] {
+            let draft = Draft {
+                room: room.into(),
+                user: "u".into(),
+                id: format!("id-{number:06}").into(),
+                bytes: chat::Entry::message("Ada", &number.to_string()).encode(),
+                target: None,
+                redact: None,
+            };
+            log.append(draft).await.unwrap();
+        }
+    }
+    log
+}
+
+fn offsets(stretch: &Stretch) -> Vec<u64> {
+    let offset = |json: &String| {
+        serde_json::from_str::<serde_json::Value>(json).unwrap()["offset"].as_u64().unwrap()
+    };
+    stretch.entries.iter().map(offset).collect()
+}
+
+#[tokio::test]
+async fn an_answer_shows_the_room_up_to_its_place_and_nothing_later() {
+    let log = log(12).await;
+    let newest = log.head(Partition(0)).await.unwrap();
+    for seq in 0..=newest.seq {
+        let place = Head { seq, ..newest };
+        let head = seq.div_ceil(2);
+        for limit in [1, 3, 50] {
+            let joined = join(&*log, ROOM, None, limit, place).await.unwrap();
+            assert!(!joined.reset);
+            assert_eq!(joined.stretch.head, head, "seq {seq}, limit {limit}");
+            let shown = offsets(&joined.stretch);
+            assert!(shown.len() <= limit);
+            assert_eq!(shown.last().copied().unwrap_or(0), head, "seq {seq}, limit {limit}");
+            assert!(shown.windows(2).all(|pair| pair[1] == pair[0] + 1), "{shown:?}");
+            assert_eq!(joined.stretch.more, shown.first().is_some_and(|first| *first > 1));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_goes_on_where_the_client_is() {
+    let log = log(12).await;
+    let newest = log.head(Partition(0)).await.unwrap();
+    for seq in 0..=newest.seq {
+        let place = Head { seq, ..newest };
+        let head = seq.div_ceil(2);
+        for after in 0..=head {
+            for limit in [1, 3, 50] {
+                let epoch = newest.epoch.as_str().into();
+                let position = Some(Position { epoch, offset: after });
+                let joined = join(&*log, ROOM, position, limit, place).await.unwrap();
+                assert!(!joined.reset);
+                let want: Vec<u64> = (after + 1..=head).take(limit).collect();
+                assert_eq!(offsets(&joined.stretch), want, "seq {seq}, after {after}");
+                assert_eq!(joined.stretch.head, head);
+                assert_eq!(joined.stretch.more, after + (limit as u64) < head);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_continued_is_a_reset() {
+    let log = log(3).await;
+    let place = log.head(Partition(0)).await.unwrap();
+    for (epoch, offset) in [("anotherepochname", 1), (place.epoch.as_str(), 4)] {
+        let position = Some(Position { epoch: epoch.into(), offset });
+        let joined = join(&*log, ROOM, position, 50, place).await.unwrap();
+        assert!(joined.reset, "{epoch} {offset}");
+        assert_eq!(offsets(&joined.stretch), [1, 2, 3]);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_room_has_head_zero() {
+    let log = log(0).await;
+    let place = log.head(Partition(0)).await.unwrap();
+    let epoch: Box<str> = place.epoch.as_str().into();
+    for after in [None, Some(Position { epoch, offset: 0 })] {
+        let joined = join(&*log, ROOM, after, 50, place).await.unwrap();
+        assert!(!joined.reset && !joined.stretch.more);
+        assert_eq!((joined.stretch.head, joined.stretch.entries.len()), (0, 0));
+    }
+}

@@ -1,24 +1,95 @@
 //! The log in a standalone Redis, shared by any number of instances.
+//!
+//! Appends go through one [`lane`] per partition and one script, which finds the id, takes the
+//! next place, stores and publishes in one step. Every partition has one [`subscription`], whose
+//! connection is supervised here. Whatever else is asked goes through one [`reader`]. Only this
+//! module and those below it know Redis. Which server is the master, and which slot a key has, is
+//! decided where a [`link`] is opened: Sentinel and Cluster have their place there.
+//!
+//! # Layout, schema version 1
+//!
+//! All keys of a partition begin with its name, `palabre:{p0}` for the first one, and share the
+//! hash tag in it. Nothing expires by itself, and `maxmemory-policy` must be `noeviction`.
+//!
+//! | key | what |
+//! |---|---|
+//! | `palabre:{p0}` | hash: `epoch`; `seq` and `at`, the newest entry's; `log_first`, the first seq that the log keeps; `schema`; `partitions`, how many there are; `replication`, the replication id of the Redis that made it, for telling a failover |
+//! | `…:log` | stream, id `<seq>-0`, field `e` a record: the window for repair and recovery |
+//! | `…:redacted` | sorted set: score seq, member the record with a tombstone that took the place of the one in the log |
+//! | `…:due` | sorted set: score the time, member a room that the sweeper must look at then |
+//! | `…:room:<room>` | hash: `epoch`, the life of the partition that it belongs to; `offset` and `seq` of its newest entry; `first`, the first offset that it keeps, and `first_at`, its time; `ids_from`, the first offset whose id is remembered |
+//! | `…:entries:<room>` | stream, id `<offset>-<seq>`, fields `prev`, the seq of the entry before it in the room, and `e`, a body |
+//! | `…:redacted:<room>` | sorted set: score offset, member the body with a tombstone that took the place of the one in the entries |
+//! | `…:ids:<room>` | hash: `<bytes of user>:<user><id>` to `<offset> <seq> <at> <content>`, the last one a hash of what was sent, which outlives a redaction |
+//! | `…:targets:<room>` | sorted set: score the offset that is targeted, member the offset of the entry that targets it |
+//!
+//! A record and a body are described in [`publication`]. The channel is the partition's name with
+//! `:` and the number of the database.
+//!
+//! A room's hash that names another epoch than the partition's is a leftover: it counts as
+//! missing, and is deleted when the room is used or swept. So a partition that lost its hash gets
+//! a new epoch in one step, without a search for its rooms. A text that was redacted can't be read
+//! any more, but Redis frees its bytes only with the stream node around them (100 entries), and in
+//! an append-only file at its next rewrite.
+//!
+//! What has passed a limit is never shown: whoever reads drops it first. Appends drop what exceeds
+//! the number, the [`sweeper`] what exceeds the age in rooms where nothing happens, and the ids
+//! that are past their window.
 
-use std::sync::Arc;
+mod address;
+mod backoff;
+mod counters;
+mod followers;
+mod health;
+mod keys;
+mod lane;
+mod link;
+mod opening;
+mod publication;
+mod read;
+mod reader;
+mod reply;
+mod script;
+mod shared;
+mod subscription;
+mod sweeper;
+
+use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use self::counters::Counts;
+use self::{
+    address::Address,
+    health::Health,
+    keys::Keys,
+    lane::Lane,
+    reader::Reader,
+    shared::{Known, Shared},
+    subscription::Subscription,
+};
 use crate::contract::{
     Answer, AppendError, Appended, Broker, Delivery, Description, Draft, Error, Head, Limits,
-    Partition, PartitionPage, Range, RoomPage, State,
+    Partition, PartitionPage, Range, RoomPage, State, partition_of,
 };
+
+/// The most partitions that a log can have.
+const PARTITIONS_MAX: u16 = 32;
+
+/// The longest prefix.
+const PREFIX_MAX: usize = 64;
 
 /// Where the Redis is, and how it is used.
 #[derive(Clone)]
 pub struct Config {
-    /// `redis://[user:password@]host[:port][/database]` or `redis+unix:///path`.
+    /// `redis://[[user]:password@]host[:port][/database]`, or
+    /// `redis+unix:///path[?db=…&user=…&pass=…]`.
     pub url: String,
     /// What all keys and channels begin with; `palabre` by default.
     pub prefix: String,
-    /// Partitions of the log; 1 by default, at most 32.
+    /// Partitions of the log; 1 by default, at most 32. It can't be changed later.
     pub partitions: u16,
     /// What is kept and what may wait.
     pub limits: Limits,
@@ -34,86 +105,251 @@ impl Config {
 /// Why a configuration can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// The URL can't be understood.
+    /// The URL can't be understood. Its text is not repeated, since it may hold a password.
     #[error("the Redis URL can't be used: {0}")]
     Url(String),
     /// The number of partitions is out of range.
-    #[error("partitions must be 1 to 32, not {0}")]
+    #[error("partitions must be 1 to {PARTITIONS_MAX}, not {0}")]
     Partitions(u16),
     /// The prefix would break the layout of the keys.
-    #[error("the prefix must be 1 to 64 characters without braces, spaces and control characters")]
+    #[error(
+        "the prefix must be 1 to {PREFIX_MAX} characters without braces, spaces and control \
+         characters"
+    )]
     Prefix,
 }
 
 /// The broker over a standalone Redis.
 pub struct Redis {
-    config: Config,
+    shared: Arc<Shared>,
+    lanes: Vec<Arc<Lane>>,
+    subscriptions: Vec<Arc<Subscription>>,
+    /// The background tasks; they are in the caller's set too.
+    tasks: TaskTracker,
 }
 
 impl Redis {
-    /// Checks the configuration and starts to connect in the background.
-    pub fn start(config: Config, _tasks: &TaskTracker) -> Result<Arc<Self>, ConfigError> {
-        Ok(Arc::new(Self { config }))
+    /// Checks the configuration and starts to connect in the background. Never waits for Redis;
+    /// [`Broker::state`] tells how far it is. Must be called inside a Tokio runtime.
+    pub fn start(config: Config, tasks: &TaskTracker) -> Result<Arc<Self>, ConfigError> {
+        let address = Address::parse(&config.url)?;
+        if !(1..=PARTITIONS_MAX).contains(&config.partitions) {
+            return Err(ConfigError::Partitions(config.partitions));
+        }
+        let breaks_layout = |c: char| matches!(c, '{' | '}') || c.is_whitespace() || c.is_control();
+        let length = config.prefix.chars().count();
+        if !(1..=PREFIX_MAX).contains(&length) || config.prefix.contains(breaks_layout) {
+            return Err(ConfigError::Prefix);
+        }
+        let known = |number| {
+            let keys = Keys::new(&config.prefix, Partition(number), address.database());
+            Known::new(Partition(number), keys)
+        };
+        let reader =
+            Reader::new(&address).map_err(|error| ConfigError::Url(error.category().to_owned()))?;
+        let shared = Arc::new(Shared {
+            partitions: (0..config.partitions).map(known).collect(),
+            health: Health::new(address.to_string()),
+            address,
+            limits: config.limits,
+            counters: counters::Counters::default(),
+            reader,
+            stop: CancellationToken::new(),
+            said: shared::Said::default(),
+        });
+        let places = 0..usize::from(config.partitions);
+        let redis = Self {
+            lanes: places.clone().map(|place| Arc::new(Lane::new(shared.clone(), place))).collect(),
+            subscriptions: places
+                .map(|place| Arc::new(Subscription::new(shared.clone(), place)))
+                .collect(),
+            shared,
+            tasks: TaskTracker::new(),
+        };
+        redis.spawn_all(tasks);
+        Ok(Arc::new(redis))
+    }
+
+    fn spawn_all(&self, tasks: &TaskTracker) {
+        for lane in &self.lanes {
+            tasks.spawn(self.tasks.track_future(lane.clone().run()));
+        }
+        for subscription in &self.subscriptions {
+            tasks.spawn(self.tasks.track_future(subscription.clone().run()));
+        }
+        tasks.spawn(self.tasks.track_future(sweeper::run(self.shared.clone())));
+        self.tasks.close();
+    }
+
+    /// What went wrong or reached a limit since the start, for metrics.
+    pub fn counts(&self) -> Counts {
+        self.shared.counters.counts()
+    }
+
+    /// Drops what the log keeps no more now, instead of when the sweeper comes around.
+    pub fn sweep(&self) -> Answer<Result<(), Error>> {
+        let shared = self.shared.clone();
+        Box::pin(async move {
+            for known in &shared.partitions {
+                sweeper::sweep(&shared, known).await?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The partition's place in every list of partitions. One that doesn't exist is the caller's
+    /// mistake, and answered as an error.
+    fn place(&self, partition: Partition) -> Result<usize, Error> {
+        let place = usize::from(partition.0);
+        if place < self.lanes.len() {
+            return Ok(place);
+        }
+        Err(Error::Damaged(format!("there is no partition {place}")))
+    }
+
+    fn place_of(&self, room: &str) -> usize {
+        usize::from(partition_of(room, self.partitions()).0)
+    }
+
+    /// Asks with what the closure makes of the partition; nothing is asked of a closed broker.
+    fn ask<T, F>(
+        &self,
+        place: Result<usize, Error>,
+        question: impl FnOnce(Arc<Shared>, usize) -> F + Send + 'static,
+    ) -> Answer<Result<T, Error>>
+    where
+        F: Future<Output = Result<T, Error>> + Send,
+        T: Send + 'static,
+    {
+        let shared = self.shared.clone();
+        Box::pin(async move {
+            let place = place?;
+            if shared.stop.is_cancelled() {
+                return Err(Error::Unavailable("the broker is closed".into()));
+            }
+            let lasting = shared.health.lasting_failure();
+            let answered = question(shared, place).await;
+            // Where the connection says why it can't be used, that tells more.
+            answered.map_err(|error| lasting.filter(|_| error.is_retryable()).unwrap_or(error))
+        })
     }
 }
 
-fn not_connected<T: Send + 'static>() -> Answer<Result<T, Error>> {
-    Box::pin(async { Err(Error::Unavailable("not connected".into())) })
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+    }
 }
 
 impl Broker for Redis {
     fn description(&self) -> Description {
-        Description { name: String::new(), retention: String::new() }
+        let limits = &self.shared.limits;
+        let retention = format!(
+            "{} entries or {} per room",
+            grouped(limits.room_entries),
+            in_words(limits.room_age),
+        );
+        Description { name: self.shared.address.to_string(), retention }
     }
 
     fn partitions(&self) -> u16 {
-        self.config.partitions
+        self.lanes.len() as u16
     }
 
-    fn append(&self, _draft: Draft) -> Answer<Result<Appended, AppendError>> {
-        Box::pin(async { Err(AppendError::Unavailable { perhaps_stored: false }) })
+    fn append(&self, draft: Draft) -> Answer<Result<Appended, AppendError>> {
+        let answered = self.lanes[self.place_of(&draft.room)].append(draft);
+        Box::pin(async move {
+            let perhaps = AppendError::Unavailable { perhaps_stored: true };
+            answered?.await.unwrap_or(Err(perhaps))
+        })
     }
 
-    fn follow(&self, _partition: Partition) -> mpsc::Receiver<Delivery> {
-        mpsc::channel(1).1
+    fn follow(&self, partition: Partition) -> mpsc::Receiver<Delivery> {
+        match self.place(partition) {
+            Ok(place) => self.subscriptions[place].follow(),
+            Err(_) => mpsc::channel(1).1,
+        }
     }
 
-    fn head(&self, _partition: Partition) -> Answer<Result<Head, Error>> {
-        not_connected()
+    fn head(&self, partition: Partition) -> Answer<Result<Head, Error>> {
+        self.ask(self.place(partition), |shared, place| async move {
+            read::head(&shared, &shared.partitions[place]).await
+        })
     }
 
     fn read_partition(
         &self,
-        _partition: Partition,
-        _after: u64,
-        _to: u64,
-        _limit: usize,
+        partition: Partition,
+        after: u64,
+        to: u64,
+        limit: usize,
     ) -> Answer<Result<PartitionPage, Error>> {
-        not_connected()
+        self.ask(self.place(partition), move |shared, place| async move {
+            read::partition(&shared, &shared.partitions[place], (after, to), limit).await
+        })
     }
 
-    fn read_room(
-        &self,
-        _room: &str,
-        _range: Range,
-        _limit: usize,
-    ) -> Answer<Result<RoomPage, Error>> {
-        not_connected()
+    fn read_room(&self, room: &str, range: Range, limit: usize) -> Answer<Result<RoomPage, Error>> {
+        let room: Box<str> = room.into();
+        self.ask(Ok(self.place_of(&room)), move |shared, place| async move {
+            read::room(&shared, &shared.partitions[place], &room, range, limit).await
+        })
     }
 
-    fn signal(&self, _room: &str, _bytes: Bytes) -> Answer<Result<(), Error>> {
-        not_connected()
+    fn signal(&self, room: &str, bytes: Bytes) -> Answer<Result<(), Error>> {
+        let publication = publication::signal(room, &bytes);
+        self.ask(Ok(self.place_of(room)), move |shared, place| async move {
+            let mut publish = ::redis::cmd("PUBLISH");
+            publish.arg(&shared.partitions[place].keys.channel).arg(publication);
+            match shared.reader.ask(&publish).await? {
+                ::redis::Value::ServerError(refusal) => Err(reply::refused(&refusal)),
+                _ => Ok(()),
+            }
+        })
     }
 
-    fn heartbeat(&self, _partition: Partition, _instance: &str) -> Answer<Result<(), Error>> {
-        not_connected()
+    fn heartbeat(&self, partition: Partition, instance: &str) -> Answer<Result<(), Error>> {
+        let instance: Box<str> = instance.into();
+        self.ask(self.place(partition), move |shared, place| async move {
+            read::heartbeat(&shared, &shared.partitions[place], &instance).await
+        })
     }
 
     fn state(&self) -> State {
-        State::Connecting
+        self.shared.health.state()
     }
 
     fn close(&self) -> Answer<()> {
-        Box::pin(async {})
+        self.shared.stop.cancel();
+        let tasks = self.tasks.clone();
+        Box::pin(async move { tasks.wait().await })
     }
 }
+
+/// A number with its thousands set apart.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A duration in its largest whole unit.
+fn in_words(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (count, unit) = match seconds {
+        _ if seconds > 0 && seconds.is_multiple_of(86_400) => (seconds / 86_400, "day"),
+        _ if seconds > 0 && seconds.is_multiple_of(3_600) => (seconds / 3_600, "hour"),
+        _ if seconds > 0 && seconds.is_multiple_of(60) => (seconds / 60, "minute"),
+        _ => (seconds, "second"),
+    };
+    format!("{} {unit}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! Who follows a partition, and what each of them has been told. Only the subscription's task
+//! delivers; a follower that lags is interrupted and never waited for.
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::Delivery;
+
+/// Places of a queue that are kept for `Interrupted`.
+const KEPT_FREE: usize = 1;
+
+/// The followers of one partition.
+pub(super) struct Followers {
+    /// Guards the order too: whoever delivers does it under this lock. Nothing in it blocks.
+    inner: Mutex<Inner>,
+    queue: usize,
+}
+
+struct Inner {
+    all: Vec<Follower>,
+    /// The subscription stands.
+    live: bool,
+    closed: bool,
+}
+
+struct Follower {
+    sender: Sender<Delivery>,
+    told: Told,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Nothing, or `Interrupted`; there is room for `Live`.
+    Waiting,
+    /// `Live`, and everything since.
+    Live,
+    /// `Interrupted`, because its queue was full; and not `Live` before there is room again.
+    Lagging,
+}
+
+impl Followers {
+    pub(super) fn new(queue: usize) -> Self {
+        let inner = Inner { all: Vec::new(), live: false, closed: false };
+        Self { inner: Mutex::new(inner), queue: queue.max(KEPT_FREE + 2) }
+    }
+
+    pub(super) fn follow(&self) -> Receiver<Delivery> {
+        let (sender, receiver) = channel(self.queue);
+        let mut inner = self.inner.lock();
+        if !inner.closed {
+            let mut follower = Follower { sender, told: Told::Waiting };
+            if inner.live {
+                follower.go_live();
+            }
+            inner.all.push(follower);
+        }
+        receiver
+    }
+
+    /// The subscription stands from here on.
+    pub(super) fn live(&self) {
+        let mut inner = self.inner.lock();
+        inner.live = true;
+        inner.all.retain_mut(|follower| {
+            if follower.told == Told::Waiting {
+                follower.go_live();
+            }
+            !follower.sender.is_closed()
+        });
+    }
+
+    /// Deliveries may have been missed since the last one.
+    pub(super) fn interrupted(&self) {
+        let mut inner = self.inner.lock();
+        inner.live = false;
+        inner.all.retain_mut(|follower| {
+            if follower.told == Told::Live {
+                follower.interrupt(Told::Waiting);
+            }
+            !follower.sender.is_closed()
+        });
+    }
+
+    /// Delivers to all who are live. Says how many had to be interrupted for want of room.
+    pub(super) fn deliver(&self, delivery: &Delivery) -> usize {
+        let mut overflowed = 0;
+        let mut inner = self.inner.lock();
+        inner.all.retain_mut(|follower| {
+            if follower.told == Told::Live {
+                if follower.sender.capacity() > KEPT_FREE {
+                    // We are the only sender, so there still is room.
+                    let _ = follower.sender.try_send(delivery.clone());
+                } else {
+                    overflowed += 1;
+                    follower.interrupt(Told::Lagging);
+                }
+            }
+            !follower.sender.is_closed()
+        });
+        overflowed
+    }
+
+    /// The queue of somebody who lags.
+    pub(super) fn lagging(&self) -> Option<Sender<Delivery>> {
+        let inner = self.inner.lock();
+        let lagging = inner.all.iter().find(|follower| follower.told == Told::Lagging);
+        lagging.map(|follower| follower.sender.clone())
+    }
+
+    /// Lets those go on who lagged and have room again, or are gone.
+    pub(super) fn go_on(&self) {
+        let room = self.room_to_go_on();
+        let mut inner = self.inner.lock();
+        let live = inner.live;
+        inner.all.retain_mut(|follower| {
+            if follower.told == Told::Lagging && follower.sender.capacity() >= room {
+                follower.told = Told::Waiting;
+                if live {
+                    follower.go_live();
+                }
+            }
+            !follower.sender.is_closed()
+        });
+    }
+
+    /// How much room a follower that lagged must have made.
+    pub(super) fn room_to_go_on(&self) -> usize {
+        (self.queue / 2).max(KEPT_FREE + 1)
+    }
+
+    /// Ends all deliveries.
+    pub(super) fn close(&self) {
+        let mut inner = self.inner.lock();
+        inner.closed = true;
+        inner.all.clear();
+    }
+}
+
+impl Follower {
+    fn go_live(&mut self) {
+        self.told = if self.sender.capacity() > KEPT_FREE {
+            let _ = self.sender.try_send(Delivery::Live);
+            Told::Live
+        } else {
+            Told::Lagging
+        };
+    }
+
+    fn interrupt(&mut self, told: Told) {
+        // The place for it was kept free.
+        let _ = self.sender.try_send(Delivery::Interrupted);
+        self.told = told;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signal(text: &str) -> Delivery {
+        Delivery::Signal { room: "r".into(), bytes: text.to_owned().into() }
+    }
+
+    fn heard(receiver: &mut Receiver<Delivery>) -> String {
+        let mut words = Vec::new();
+        while let Ok(delivery) = receiver.try_recv() {
+            words.push(match delivery {
+                Delivery::Live => "live".to_owned(),
+                Delivery::Interrupted => "interrupted".to_owned(),
+                Delivery::Signal { bytes, .. } => String::from_utf8(bytes.to_vec()).unwrap(),
+                other => panic!("{other:?}"),
+            });
+        }
+        words.join(" ")
+    }
+
+    #[test]
+    fn followers_hear_when_the_subscription_stands_and_when_not() {
+        let followers = Followers::new(10);
+        let mut early = followers.follow();
+        followers.deliver(&signal("nobody"));
+        followers.interrupted();
+        assert_eq!(heard(&mut early), "");
+        followers.live();
+        let mut late = followers.follow();
+        followers.deliver(&signal("1"));
+        followers.interrupted();
+        followers.deliver(&signal("lost"));
+        followers.live();
+        followers.deliver(&signal("2"));
+        assert_eq!(heard(&mut early), "live 1 interrupted live 2");
+        assert_eq!(heard(&mut late), "live 1 interrupted live 2");
+    }
+
+    #[test]
+    fn who_lags_is_interrupted_and_goes_on_when_there_is_room() {
+        let followers = Followers::new(4);
+        followers.live();
+        let mut slow = followers.follow();
+        let mut quick = followers.follow();
+        let mut quickly = String::new();
+        for number in 1..=4 {
+            let overflowed = followers.deliver(&signal(&number.to_string()));
+            assert_eq!(overflowed, usize::from(number == 3), "at {number}");
+            quickly += &(heard(&mut quick) + " ");
+        }
+        assert_eq!(quickly, "live 1 2 3 4 ");
+        assert!(followers.lagging().is_some());
+        followers.go_on();
+        assert!(followers.lagging().is_some(), "there is no room yet");
+        assert_eq!(heard(&mut slow), "live 1 2 interrupted");
+        followers.go_on();
+        assert!(followers.lagging().is_none());
+        followers.deliver(&signal("5"));
+        assert_eq!(heard(&mut slow), "live 5");
+        assert_eq!(heard(&mut quick), "5");
+    }
+
+    #[test]
+    fn interruptions_always_have_a_place() {
+        let followers = Followers::new(4);
+        followers.live();
+        let mut slow = followers.follow();
+        for _ in 0..3 {
+            followers.interrupted();
+            followers.live();
+        }
+        followers.deliver(&signal("lost"));
+        assert_eq!(heard(&mut slow), "live interrupted live interrupted");
+        followers.interrupted();
+        followers.go_on();
+        assert_eq!(heard(&mut slow), "");
+        followers.live();
+        assert_eq!(heard(&mut slow), "live");
+    }
+
+    #[test]
+    fn who_left_is_forgotten_and_closing_ends_all() {
+        let followers = Followers::new(4);
+        followers.live();
+        drop(followers.follow());
+        let mut stays = followers.follow();
+        followers.deliver(&signal("1"));
+        assert_eq!(followers.inner.lock().all.len(), 1);
+        followers.close();
+        assert_eq!(heard(&mut stays), "live 1");
+        assert!(stays.is_closed());
+        assert!(followers.follow().is_closed());
+    }
+}

@@ -1,0 +1,9 @@
+-- Publishes that an instance lives, with the head at this moment.
+
+local partition = KEYS[1]
+local schema, channel, instance = ARGV[1], ARGV[2], ARGV[3]
+
+local head, instead = load_head(partition, schema)
+if not head then return instead end
+redis.call('PUBLISH', channel, '1w ' .. head.epoch .. ' ' .. text(head.seq) .. '\n' .. instance)
+return { 'open', head.epoch, head.seq, now_ms() }

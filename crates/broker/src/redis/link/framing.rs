@@ -1,0 +1,109 @@
+//! Finds where a reply of Redis ends. The reply itself is read by the client library, which wants
+//! to have all of it.
+
+/// The longest text inside a reply; Redis' own default for a value.
+const TEXT_MAX: usize = 512 << 20;
+
+/// The most values in one reply.
+const VALUES_MAX: usize = 1 << 20;
+
+/// The longest line that says what follows; errors can be long.
+const LINE_MAX: usize = 64 << 10;
+
+/// What can't be a reply.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what Redis sent can't be understood")]
+pub(super) struct Malformed;
+
+/// How many bytes the first reply takes, or nothing if its end has not arrived.
+pub(super) fn reply_length(bytes: &[u8]) -> Result<Option<usize>, Malformed> {
+    let mut at = 0;
+    let mut expected = 1;
+    let mut seen = 0;
+    while expected > 0 {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let searched = &rest[..rest.len().min(LINE_MAX)];
+        let Some(end) = searched.windows(2).position(|two| two == b"\r\n") else {
+            return if rest.len() > LINE_MAX { Err(Malformed) } else { Ok(None) };
+        };
+        let (kind, rest_of_line) = rest[..end].split_first().ok_or(Malformed)?;
+        at += end + 2;
+        expected -= 1;
+        seen += 1;
+        match kind {
+            b'+' | b'-' | b':' | b'_' | b'#' | b',' | b'(' => {}
+            b'$' | b'!' | b'=' => {
+                if let Some(length) = count(rest_of_line, TEXT_MAX)? {
+                    at += length + 2;
+                }
+            }
+            b'*' | b'~' | b'>' => {
+                expected += count(rest_of_line, VALUES_MAX)?.unwrap_or(0);
+            }
+            b'%' => expected += 2 * count(rest_of_line, VALUES_MAX)?.unwrap_or(0),
+            _ => return Err(Malformed),
+        }
+        if seen + expected > VALUES_MAX {
+            return Err(Malformed);
+        }
+    }
+    Ok((at <= bytes.len()).then_some(at))
+}
+
+/// A length; nothing where it is -1, which stands for nil.
+fn count(digits: &[u8], max: usize) -> Result<Option<usize>, Malformed> {
+    if digits == b"-1" {
+        return Ok(None);
+    }
+    let text = std::str::from_utf8(digits).map_err(|_| Malformed)?;
+    let count: usize = text.parse().map_err(|_| Malformed)?;
+    if count <= max { Ok(Some(count)) } else { Err(Malformed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_replies_are_found_and_halves_are_waited_for() {
+        for reply in [
+            "+OK\r\n",
+            "-ERR what\r\n",
+            ":12\r\n",
+            "$-1\r\n",
+            "$0\r\n\r\n",
+            "$5\r\na\r\nbc\r\n",
+            "*0\r\n",
+            "*-1\r\n",
+            "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$2\r\n\r\n\r\n",
+            "*2\r\n*1\r\n:1\r\n*2\r\n$1\r\na\r\n$-1\r\n",
+            "%1\r\n+a\r\n*1\r\n:2\r\n",
+        ] {
+            let bytes = reply.as_bytes();
+            for cut in 0..bytes.len() {
+                assert_eq!(reply_length(&bytes[..cut]), Ok(None), "{reply:?} cut at {cut}");
+            }
+            assert_eq!(reply_length(bytes), Ok(Some(bytes.len())), "{reply:?}");
+            let followed = [bytes, b"+next"].concat();
+            assert_eq!(reply_length(&followed), Ok(Some(bytes.len())), "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_reply_is_refused() {
+        for bytes in [
+            "HTTP/1.1 400 Bad Request\r\n",
+            "\r\n",
+            "$x\r\n",
+            "$-2\r\n",
+            "$99999999999999999999\r\n",
+            "$1073741824\r\n",
+            "*9999999\r\n",
+        ] {
+            assert_eq!(reply_length(bytes.as_bytes()), Err(Malformed), "{bytes:?}");
+        }
+        assert_eq!(reply_length(&vec![b'+'; LINE_MAX + 1]), Err(Malformed));
+        let nested = "*1000\r\n".repeat(2_000);
+        assert_eq!(reply_length(nested.as_bytes()), Err(Malformed));
+    }
+}

@@ -1,0 +1,149 @@
+-- What the scripts share; it stands in front of each of them. The layout of the keys is described
+-- in redis.rs.
+
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+local function whole(value, name)
+  local number = tonumber(value)
+  if not number then error('DAMAGED: ' .. name .. ' is no number') end
+  return number
+end
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- The name of an id in the hash of ids: no user and id read like another user and id.
+local function id_field(user, id)
+  return #user .. ':' .. user .. id
+end
+
+local function header(entry)
+  return text(entry.seq) .. ' ' .. text(entry.offset) .. ' ' .. text(entry.at) .. ' '
+    .. text(entry.target) .. ' ' .. #entry.user .. ' ' .. #entry.id .. '\n'
+end
+
+-- Reads all of a body but its bytes.
+local function parse(body)
+  local seq, offset, at, target, users, ids, start =
+    string.match(body, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)[^\n]*\n()')
+  if not seq then error('DAMAGED: an entry can not be read') end
+  users, ids = tonumber(users), tonumber(ids)
+  return {
+    seq = tonumber(seq), offset = tonumber(offset), at = tonumber(at), target = tonumber(target),
+    user = string.sub(body, start, start + users - 1),
+    id = string.sub(body, start + users, start + users + ids - 1),
+  }
+end
+
+-- The value of a field of one item that XRANGE gave.
+local function field(item, name)
+  for i = 1, #item[2], 2 do
+    if item[2][i] == name then return item[2][i + 1] end
+  end
+  error('DAMAGED: an entry lacks ' .. name)
+end
+
+-- The bodies of a stretch of a room, by offset; tombstones in the place of what was redacted. And,
+-- by offset too, the seq that each entry names as its predecessor's.
+local function bodies(keys, from, to)
+  local found, named = {}, {}
+  if from > to then return found, named end
+  for _, item in ipairs(redis.call('XRANGE', keys.entries, text(from), text(to))) do
+    local offset = tonumber(string.match(item[1], '^%d+'))
+    found[offset], named[offset] = field(item, 'e'), field(item, 'prev')
+  end
+  for _, body in ipairs(redis.call('ZRANGEBYSCORE', keys.redacted, text(from), text(to))) do
+    found[parse(body).offset] = body
+  end
+  return found, named
+end
+
+-- What is known of a room; nothing if it has no entry in this epoch.
+local function load_room(keys, epoch)
+  local is = redis.call('HMGET', keys.room,
+    'epoch', 'offset', 'seq', 'first', 'first_at', 'ids_from')
+  if is[1] ~= epoch then return nil, is[1] end
+  return {
+    offset = whole(is[2], 'offset'), seq = whole(is[3], 'seq'), first = whole(is[4], 'first'),
+    first_at = whole(is[5], 'first_at'), ids_from = whole(is[6], 'ids_from'),
+  }
+end
+
+-- Drops an id, unless it was used again for a later entry.
+local function forget(keys, entry)
+  local name = id_field(entry.user, entry.id)
+  local is = redis.call('HGET', keys.ids, name)
+  if is and string.match(is, '^%d+') == text(entry.offset) then
+    redis.call('HDEL', keys.ids, name)
+  end
+end
+
+-- Drops a room's oldest entries, with all that belongs to them, as far as they have passed the
+-- number or the age that is kept; at most `most`. Says whether more are left to drop.
+local function trim_room(keys, room, now, entries_max, age, most, exactly)
+  local keep, since = room.offset - entries_max + 1, now - age
+  local first = room.first
+  if first > room.offset or (first >= keep and room.first_at >= since) then return false end
+  local stop = math.min(first + most, room.offset + 1)
+  local found = bodies(keys, first, math.min(stop, room.offset))
+  while first < stop do
+    local entry = found[first] and parse(found[first])
+    if entry and first >= keep and entry.at >= since then break end
+    if entry then forget(keys, entry) end
+    first = first + 1
+  end
+  room.first = first
+  room.first_at = found[first] and parse(found[first]).at or 0
+  redis.call('XTRIM', keys.entries, 'MINID', exactly and '=' or '~', text(first))
+  redis.call('ZREMRANGEBYSCORE', keys.redacted, '-inf', '(' .. text(first))
+  redis.call('ZREMRANGEBYSCORE', keys.targets, '-inf', '(' .. text(first))
+  redis.call('HSET', keys.room, 'first', text(first), 'first_at', text(room.first_at))
+  return first <= room.offset and (first < keep or room.first_at < since)
+end
+
+-- Drops what has passed the number or the age that the partition keeps. Says which seq is the
+-- first one that is kept; `first` is what it was before.
+local function trim_log(keys, first, seq, now, entries_max, age)
+  local function at_or_after(place)
+    return redis.call('XRANGE', keys.log, text(place), '+', 'COUNT', 1)[1]
+  end
+  local function seq_of(item)
+    return tonumber(string.match(item[1], '^%d+'))
+  end
+  local function is_old(item)
+    local length, start = string.match(field(item, 'e'), '^(%d+)[^\n]*\n()')
+    return parse(string.sub(field(item, 'e'), start + length)).at < now - age
+  end
+  local from, to = math.max(first, seq - entries_max + 1), seq + 1
+  local oldest = at_or_after(from)
+  if oldest and is_old(oldest) then
+    -- Time never goes back along the log, so halving finds the first one that is young enough.
+    from = seq_of(oldest) + 1
+    while from < to do
+      local middle = math.floor((from + to) / 2)
+      local item = at_or_after(middle)
+      if item and is_old(item) then from = seq_of(item) + 1 else to = middle end
+    end
+  end
+  if from == first then return first end
+  redis.call('XTRIM', keys.log, 'MINID', '=', text(from))
+  redis.call('ZREMRANGEBYSCORE', keys.log_redacted, '-inf', '(' .. text(from))
+  redis.call('HSET', keys.partition, 'log_first', text(from))
+  return from
+end
+
+-- The head of a partition, if its schema is the one we know. Otherwise nothing, and what the
+-- script must answer instead.
+local function load_head(key, schema)
+  local is = redis.call('HMGET', key, 'epoch', 'schema', 'seq', 'at', 'log_first', 'partitions')
+  if not is[1] then return nil, { 'missing' } end
+  if is[2] ~= schema then return nil, { 'schema', is[2] or '' } end
+  return {
+    epoch = is[1], seq = whole(is[3], 'seq'), at = whole(is[4], 'at'),
+    log_first = whole(is[5], 'log_first'), partitions = is[6],
+  }
+end

@@ -1,0 +1,103 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const EPOCH: &str = "abcdefghijklmnop";
+
+/// A delivery in words, or `undecodable`.
+fn read(publication: impl Into<Bytes>) -> String {
+    match decode(publication.into()) {
+        Ok(Delivery::Entry(epoch, record)) => format!(
+            "{epoch} {} {} {} {:?} {} {} {} {:?}",
+            record.seq,
+            record.offset,
+            record.at,
+            record.target,
+            record.room,
+            record.user,
+            record.id,
+            record.bytes,
+        ),
+        Ok(Delivery::Watermark { instance, head }) => {
+            format!("{instance} at {} {}", head.epoch, head.seq)
+        }
+        Ok(Delivery::Signal { room, bytes }) => format!("{room} {bytes:?}"),
+        Ok(other) => panic!("{other:?}"),
+        Err(Undecodable) => "undecodable".to_owned(),
+    }
+}
+
+#[test]
+fn every_kind_is_read() {
+    for (publication, expected) in [
+        (
+            "1e abcdefghijklmnop 5\nlobby7 3 1700 0 3 8\nannsome-id1hello\nyou",
+            "abcdefghijklmnop 7 3 1700 None lobby ann some-id1 b\"hello\\nyou\"",
+        ),
+        (
+            "1e abcdefghijklmnop 3\n\u{e9}\n7 3 1700 2 0 1\nx",
+            "abcdefghijklmnop 7 3 1700 Some(2) \u{e9}\n  x b\"\"",
+        ),
+        ("1w abcdefghijklmnop 12\nhost:3000", "host:3000 at abcdefghijklmnop 12"),
+        ("1s 5\nlobbytyping", "lobby b\"typing\""),
+    ] {
+        assert_eq!(read(publication), expected);
+    }
+}
+
+#[test]
+fn words_of_a_later_release_are_skipped() {
+    for (publication, expected) in [
+        (
+            "1e abcdefghijklmnop 1 new\nr7 3 1700 0 1 1 newer words\nuibytes",
+            "abcdefghijklmnop 7 3 1700 None r u i b\"bytes\"",
+        ),
+        ("1w abcdefghijklmnop 12 new\nhost", "host at abcdefghijklmnop 12"),
+        ("1s 1 new\nrbytes", "r b\"bytes\""),
+    ] {
+        assert_eq!(read(publication), expected);
+    }
+}
+
+#[test]
+fn what_is_no_publication_is_refused() {
+    for publication in [
+        &b""[..],
+        b"1",
+        b"1e",
+        b"2e abcdefghijklmnop 1\nr7 3 1700 0 1 1\nuibytes",
+        b"1x something",
+        b"1e short",
+        b"1e abcdefghijklmno! 1\nr7 3 1700 0 1 1\nui",
+        b"1e abcdefghijklmnop_1\nr7 3 1700 0 1 1\nui",
+        b"1e abcdefghijklmnop 9\nr7 3 1700 0 1 1\nui",
+        b"1e abcdefghijklmnop 1\nr7 3 1700 0 1\nui",
+        b"1e abcdefghijklmnop 1\nr7 3 1700 0 1 9\nui",
+        b"1e abcdefghijklmnop 1\nr7 3 1700 0 18446744073709551615 1\nui",
+        b"1e abcdefghijklmnop 1\nr-7 3 1700 0 1 1\nui",
+        b"1e abcdefghijklmnop 1\n\xff7 3 1700 0 1 1\nui",
+        b"1w abcdefghijklmnop\nhost",
+        b"1w abcdefghijklmnop 1 no end",
+        b"1w abcdefghijklmnop x\nhost",
+        b"1s 6\nlobby",
+        b"1s \nlobby",
+        b"palabre",
+    ] {
+        assert_eq!(read(publication), "undecodable", "{publication:?}");
+    }
+}
+
+#[test]
+fn a_signal_is_read_as_it_was_written() {
+    let written = signal("caf\u{e9}", b"\x00\n\xff");
+    assert_eq!(read(written), "caf\u{e9} b\"\\0\\n\\xff\"");
+}
+
+proptest! {
+    #[test]
+    fn nothing_makes_it_panic(bytes: Vec<u8>, kind in "1[ews]", words in "[ 0-9a-p]{0,40}") {
+        let _ = decode(bytes.clone().into());
+        let head = format!("{kind} {EPOCH} {words}\n");
+        let _ = decode([head.as_bytes(), &bytes].concat().into());
+    }
+}

@@ -1,0 +1,111 @@
+//! Asks Redis whatever is not an append: heads, pages, signals, heartbeats, sweeps. All questions
+//! share one multiplexed connection, which is made when it is needed and dropped at the first
+//! sign that it is broken. Every question may be asked twice without harm.
+
+use std::time::Duration;
+
+use redis::{AsyncConnectionConfig, Client, Cmd, Value, aio::MultiplexedConnection};
+use tokio::{sync::Mutex, time::timeout};
+
+use super::{
+    address::Address,
+    link::{ANSWER_WAIT, CONNECT_WAIT},
+    reply,
+    script::Code,
+};
+use crate::{Error, contract};
+
+/// The longest that a question may take, connecting included.
+const QUESTION_WAIT: Duration = Duration::from_secs(5);
+
+/// How often a question is asked when its connection turns out to be broken.
+const TRIES: usize = 2;
+
+/// The connection for questions.
+pub(super) struct Reader {
+    client: Client,
+    /// Held while connecting too, so that only one connection is made.
+    current: Mutex<Current>,
+}
+
+#[derive(Default)]
+struct Current {
+    /// Counts the connections, so that a broken one is dropped once and not its successor.
+    number: u64,
+    connection: Option<MultiplexedConnection>,
+}
+
+impl Reader {
+    pub(super) fn new(address: &Address) -> Result<Self, redis::RedisError> {
+        let client = Client::open(address.info().clone())?;
+        Ok(Self { client, current: Mutex::new(Current::default()) })
+    }
+
+    /// Asks by a script, which is loaded if Redis does not know it.
+    pub(super) async fn run(&self, code: &Code, call: &Cmd) -> Result<reply::Reply, Error> {
+        let value = match self.ask(call).await? {
+            Value::ServerError(refusal) if refusal.code() == "NOSCRIPT" => {
+                if let Value::ServerError(refusal) = self.ask(&code.load()).await? {
+                    return Err(reply::refused(&refusal));
+                }
+                self.ask(call).await?
+            }
+            value => value,
+        };
+        reply::Reply::read(value)
+    }
+
+    /// Asks; a refusal of Redis is an answer.
+    pub(super) async fn ask(&self, question: &Cmd) -> Result<Value, Error> {
+        let late = |_| Error::Unavailable("no answer in time".into());
+        timeout(QUESTION_WAIT, self.ask_on_a_good_connection(question)).await.map_err(late)?
+    }
+
+    async fn ask_on_a_good_connection(&self, question: &Cmd) -> Result<Value, Error> {
+        let mut tried = 1;
+        loop {
+            let (number, mut connection) = self.connection().await?;
+            match connection.send_packed_command(question).await {
+                Ok(value) => return Ok(value),
+                Err(error) if error.code().is_some() => return Err(reply::failed(&error)),
+                Err(error) => {
+                    self.forget(number).await;
+                    if tried == TRIES || error.is_timeout() {
+                        return Err(reply::failed(&error));
+                    }
+                }
+            }
+            tried += 1;
+        }
+    }
+
+    async fn connection(&self) -> Result<(u64, MultiplexedConnection), Error> {
+        let mut current = self.current.lock().await;
+        if let Some(connection) = &current.connection {
+            return Ok((current.number, connection.clone()));
+        }
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_WAIT))
+            .set_response_timeout(Some(ANSWER_WAIT));
+        let connection = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
+            .map_err(|error| reply::failed(&error))?;
+        current.number += 1;
+        current.connection = Some(connection.clone());
+        Ok((current.number, connection))
+    }
+
+    async fn forget(&self, number: u64) {
+        let mut current = self.current.lock().await;
+        if current.number == number {
+            current.connection = None;
+        }
+    }
+}
+
+/// The most entries of one page, and never more than a script can be asked for.
+pub(super) fn page_limit(limit: usize) -> usize {
+    limit.min(contract::PAGE_MAX)
+}

@@ -1,0 +1,97 @@
+//! What the tasks of one broker share, and what is known of its partitions.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{
+    address::Address, counters::Counters, health::Health, keys::Keys, reader::Reader, script,
+};
+use crate::{Epoch, Limits, Partition};
+
+/// Shared by the lanes, the subscriptions, the sweeper and the broker itself.
+pub(super) struct Shared {
+    pub(super) address: Address,
+    pub(super) limits: Limits,
+    pub(super) partitions: Vec<Known>,
+    pub(super) health: Health,
+    pub(super) counters: Counters,
+    pub(super) reader: Reader,
+    /// Ends the background tasks.
+    pub(super) stop: CancellationToken,
+    /// What was said once is not said again at each connection.
+    pub(super) said: Said,
+}
+
+/// Which remarks about the server's settings the log has.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) policy_unknown: AtomicBool,
+    pub(super) not_durable: AtomicBool,
+    pub(super) unpublished: AtomicBool,
+}
+
+/// What is known of a partition.
+pub(super) struct Known {
+    pub(super) number: Partition,
+    pub(super) keys: Keys,
+    /// The epoch that was last seen. Appends are meant for the one that is here when they come.
+    epoch: Mutex<Option<Epoch>>,
+}
+
+impl Known {
+    pub(super) fn new(number: Partition, keys: Keys) -> Self {
+        Self { number, keys, epoch: Mutex::new(None) }
+    }
+
+    pub(super) fn epoch(&self) -> Option<Epoch> {
+        *self.epoch.lock()
+    }
+
+    /// Takes note of the epoch that Redis names, and says so if it is another one.
+    pub(super) fn learn(&self, epoch: Epoch) {
+        let before = self.epoch.lock().replace(epoch);
+        let partition = self.number.0;
+        match before {
+            None => info!(partition, %epoch, "the partition's epoch is known"),
+            Some(before) if before != epoch => {
+                warn!(partition, %epoch, %before, "the partition has a new epoch: its past is lost");
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The call that says where the partition stands, and makes it if there is none.
+    pub(super) fn open(&self, by: OpenBy, replication: &str, partitions: usize) -> redis::Cmd {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).expect("the system gives random bytes");
+        let keys = [self.keys.partition.as_str(), &self.keys.log, &self.keys.redacted];
+        let mut call = match by {
+            OpenBy::Hash => script::OPEN.call(&keys),
+            OpenBy::Text => {
+                let mut call = redis::cmd("EVAL");
+                call.arg(script::OPEN.text).arg(keys.len()).arg(&keys);
+                call
+            }
+        };
+        call.arg(script::SCHEMA).arg(Epoch::from_random(random).as_str());
+        call.arg(replication).arg(partitions);
+        call
+    }
+}
+
+/// How a script is named in a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum OpenBy {
+    /// By its hash; it may have to be loaded first.
+    Hash,
+    /// By all of its text; Redis needs to know nothing.
+    Text,
+}
+
+/// Says whether it is the first time.
+pub(super) fn first_time(flag: &AtomicBool) -> bool {
+    !flag.swap(true, Relaxed)
+}

@@ -121,6 +121,45 @@ async fn gathered_publications_go_out_in_one_write_per_socket() {
 }
 
 #[tokio::test]
+async fn batches_are_bounded() {
+    let one = frame(1).len();
+    let by_number = Limits { batch_publications: 3, ..Limits::default() };
+    let by_size = Limits { batch_bytes: 3 * one, ..Limits::default() };
+    for limits in [by_number, by_size] {
+        let house = House::new(1, limits);
+        let (key, connection) = house.polling_socket().await;
+        house.hub.enter(key, Topic(1)).await;
+        for number in 0..7 {
+            house.hub.publish(vec![lasting(1, number)]).await;
+        }
+        poll_until(&connection, &frame(6)).await;
+        assert_eq!(house.metric("hub_batches_total"), 3, "seven are 3 + 3 + 1");
+    }
+}
+
+#[tokio::test]
+async fn large_topic_lets_other_tasks_run() {
+    let house = House::new(1, Limits { yield_after: 10, ..Limits::default() });
+    let mut connections = Vec::new();
+    for _ in 0..100 {
+        let (key, connection) = house.polling_socket().await;
+        house.hub.enter(key, Topic(1)).await;
+        connections.push(connection);
+    }
+    house.hub.publish(vec![lasting(1, 1)]).await;
+    let has_it = |connection: &Arc<Connection>| connection.pending_bytes() > 0;
+    let mut turns_in_between = 0;
+    soon(async {
+        while !has_it(&connections[99]) {
+            turns_in_between += usize::from(has_it(&connections[0]));
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(turns_in_between, 9, "one after each ten sockets but the last");
+}
+
+#[tokio::test]
 async fn joining_in_the_middle_of_a_batch_gets_what_comes_after() {
     let house = House::new(1, Limits::default());
     let (early, _, mut early_client) = house.stream_socket().await;

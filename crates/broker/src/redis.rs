@@ -54,7 +54,7 @@ mod shared;
 mod subscription;
 mod sweeper;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -197,14 +197,13 @@ impl Redis {
         })
     }
 
-    /// The partition's place in every list of partitions. One that doesn't exist is the caller's
-    /// mistake, and answered as an error.
+    /// The partition's place in every list of partitions.
     fn place(&self, partition: Partition) -> Result<usize, Error> {
         let place = usize::from(partition.0);
         if place < self.lanes.len() {
             return Ok(place);
         }
-        Err(Error::Damaged(format!("there is no partition {place}")))
+        Err(Error::NoSuchPartition(partition.0))
     }
 
     fn place_of(&self, room: &str) -> usize {
@@ -243,13 +242,10 @@ impl Drop for Redis {
 
 impl Broker for Redis {
     fn description(&self) -> Description {
-        let limits = &self.shared.limits;
-        let retention = format!(
-            "{} entries or {} per room",
-            grouped(limits.room_entries),
-            in_words(limits.room_age),
-        );
-        Description { name: self.shared.address.to_string(), retention }
+        Description {
+            name: self.shared.address.to_string(),
+            retention: self.shared.limits.room_retention(),
+        }
     }
 
     fn partitions(&self) -> u16 {
@@ -324,31 +320,6 @@ impl Broker for Redis {
         let tasks = self.tasks.clone();
         Box::pin(async move { tasks.wait().await })
     }
-}
-
-/// A number with its thousands set apart.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-/// A duration in its largest whole unit.
-fn in_words(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let (count, unit) = match seconds {
-        _ if seconds > 0 && seconds.is_multiple_of(86_400) => (seconds / 86_400, "day"),
-        _ if seconds > 0 && seconds.is_multiple_of(3_600) => (seconds / 3_600, "hour"),
-        _ if seconds > 0 && seconds.is_multiple_of(60) => (seconds / 60, "minute"),
-        _ => (seconds, "second"),
-    };
-    format!("{} {unit}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

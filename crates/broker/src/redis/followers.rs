@@ -18,8 +18,6 @@ pub(super) struct Followers {
 
 struct Inner {
     all: Vec<Follower>,
-    /// The subscription stands.
-    live: bool,
     closed: bool,
 }
 
@@ -32,6 +30,8 @@ struct Follower {
 enum Told {
     /// Nothing, or `Interrupted`; there is room for `Live`.
     Waiting,
+    /// The same; and the subscription was asked whether it stands.
+    Asked,
     /// `Live`, and everything since.
     Live,
     /// `Interrupted`, because its queue was full; and not `Live` before there is room again.
@@ -40,7 +40,7 @@ enum Told {
 
 impl Followers {
     pub(super) fn new(queue: usize) -> Self {
-        let inner = Inner { all: Vec::new(), live: false, closed: false };
+        let inner = Inner { all: Vec::new(), closed: false };
         Self { inner: Mutex::new(inner), queue: queue.max(KEPT_FREE + 2) }
     }
 
@@ -48,21 +48,27 @@ impl Followers {
         let (sender, receiver) = channel(self.queue);
         let mut inner = self.inner.lock();
         if !inner.closed {
-            let mut follower = Follower { sender, told: Told::Waiting };
-            if inner.live {
-                follower.go_live();
-            }
-            inner.all.push(follower);
+            inner.all.push(Follower { sender, told: Told::Waiting });
         }
         receiver
     }
 
-    /// The subscription stands from here on.
-    pub(super) fn live(&self) {
+    /// Says whether somebody waits for the subscription, which must now be asked whether it
+    /// stands. What was published before comes before its answer, and is not for them.
+    pub(super) fn ask(&self) -> bool {
         let mut inner = self.inner.lock();
-        inner.live = true;
-        inner.all.retain_mut(|follower| {
-            if follower.told == Told::Waiting {
+        let mut any = false;
+        for follower in inner.all.iter_mut().filter(|follower| follower.told == Told::Waiting) {
+            follower.told = Told::Asked;
+            any = true;
+        }
+        any
+    }
+
+    /// The subscription stands, for those who had asked.
+    pub(super) fn live(&self) {
+        self.inner.lock().all.retain_mut(|follower| {
+            if follower.told == Told::Asked {
                 follower.go_live();
             }
             !follower.sender.is_closed()
@@ -71,11 +77,11 @@ impl Followers {
 
     /// Deliveries may have been missed since the last one.
     pub(super) fn interrupted(&self) {
-        let mut inner = self.inner.lock();
-        inner.live = false;
-        inner.all.retain_mut(|follower| {
-            if follower.told == Told::Live {
-                follower.interrupt(Told::Waiting);
+        self.inner.lock().all.retain_mut(|follower| {
+            match follower.told {
+                Told::Live => follower.interrupt(Told::Waiting),
+                Told::Asked => follower.told = Told::Waiting,
+                Told::Waiting | Told::Lagging => {}
             }
             !follower.sender.is_closed()
         });
@@ -107,17 +113,12 @@ impl Followers {
         lagging.map(|follower| follower.sender.clone())
     }
 
-    /// Lets those go on who lagged and have room again, or are gone.
+    /// Lets those go on who lagged and have room again. Only while the subscription stands.
     pub(super) fn go_on(&self) {
         let room = self.room_to_go_on();
-        let mut inner = self.inner.lock();
-        let live = inner.live;
-        inner.all.retain_mut(|follower| {
+        self.inner.lock().all.retain_mut(|follower| {
             if follower.told == Told::Lagging && follower.sender.capacity() >= room {
-                follower.told = Told::Waiting;
-                if live {
-                    follower.go_live();
-                }
+                follower.go_live();
             }
             !follower.sender.is_closed()
         });
@@ -174,30 +175,44 @@ mod tests {
         words.join(" ")
     }
 
+    fn stands(followers: &Followers) {
+        followers.ask();
+        followers.live();
+    }
+
     #[test]
     fn followers_hear_when_the_subscription_stands_and_when_not() {
         let followers = Followers::new(10);
+        assert!(!followers.ask());
         let mut early = followers.follow();
         followers.deliver(&signal("nobody"));
         followers.interrupted();
         assert_eq!(heard(&mut early), "");
-        followers.live();
+        stands(&followers);
         let mut late = followers.follow();
+        followers.deliver(&signal("early only"));
+        assert!(followers.ask());
+        let mut later = followers.follow();
+        followers.deliver(&signal("still"));
+        followers.live();
         followers.deliver(&signal("1"));
         followers.interrupted();
         followers.deliver(&signal("lost"));
         followers.live();
+        followers.deliver(&signal("lost"));
+        stands(&followers);
         followers.deliver(&signal("2"));
-        assert_eq!(heard(&mut early), "live 1 interrupted live 2");
+        assert_eq!(heard(&mut early), "live early only still 1 interrupted live 2");
         assert_eq!(heard(&mut late), "live 1 interrupted live 2");
+        assert_eq!(heard(&mut later), "live 2", "it came after the question");
     }
 
     #[test]
     fn who_lags_is_interrupted_and_goes_on_when_there_is_room() {
         let followers = Followers::new(4);
-        followers.live();
         let mut slow = followers.follow();
         let mut quick = followers.follow();
+        stands(&followers);
         let mut quickly = String::new();
         for number in 1..=4 {
             let overflowed = followers.deliver(&signal(&number.to_string()));
@@ -219,27 +234,27 @@ mod tests {
     #[test]
     fn interruptions_always_have_a_place() {
         let followers = Followers::new(4);
-        followers.live();
         let mut slow = followers.follow();
+        stands(&followers);
         for _ in 0..3 {
             followers.interrupted();
-            followers.live();
+            stands(&followers);
         }
         followers.deliver(&signal("lost"));
         assert_eq!(heard(&mut slow), "live interrupted live interrupted");
         followers.interrupted();
+        stands(&followers);
+        assert_eq!(heard(&mut slow), "", "it lags, and goes on in its own time");
         followers.go_on();
-        assert_eq!(heard(&mut slow), "");
-        followers.live();
         assert_eq!(heard(&mut slow), "live");
     }
 
     #[test]
     fn who_left_is_forgotten_and_closing_ends_all() {
         let followers = Followers::new(4);
-        followers.live();
         drop(followers.follow());
         let mut stays = followers.follow();
+        stands(&followers);
         followers.deliver(&signal("1"));
         assert_eq!(followers.inner.lock().all.len(), 1);
         followers.close();

@@ -53,6 +53,9 @@ impl Lane {
 
     /// Puts an append in line at once. The receiver fails if the lane ends without an answer.
     pub(super) fn append(&self, draft: Draft) -> Result<oneshot::Receiver<Answered>, AppendError> {
+        if self.shared.stop.is_cancelled() {
+            return Err(AppendError::Unavailable { perhaps_stored: false });
+        }
         let append = Append { draft, epoch: self.known().epoch() };
         let deadline = deadline_after(self.shared.limits.append_wait);
         let answered = self.backlog.lock().push(append, deadline).map_err(|full| {

@@ -7,7 +7,10 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use redis::Value;
 use tokio::{
-    sync::mpsc::{Receiver, Sender},
+    sync::{
+        Notify,
+        mpsc::{Receiver, Sender},
+    },
     time::{Instant, sleep, sleep_until},
 };
 use tracing::{debug, warn};
@@ -27,6 +30,9 @@ use crate::{Delivery, Error};
 /// due and [`ANSWER_WAIT`] has passed; so a connection that is only half there is found.
 const PING_EVERY: Duration = Duration::from_secs(2);
 
+/// What a PING carries that asks, for new followers, whether the subscription stands.
+const QUESTION: &[u8] = b"live";
+
 /// The subscription to one partition's channel.
 pub(super) struct Subscription {
     shared: Arc<Shared>,
@@ -34,17 +40,21 @@ pub(super) struct Subscription {
     partition: usize,
     health: LinkNumber,
     followers: Followers,
+    /// Tells the task of a new follower.
+    added: Notify,
 }
 
 impl Subscription {
     pub(super) fn new(shared: Arc<Shared>, partition: usize) -> Self {
         let followers = Followers::new(shared.limits.delivery_queue);
         let health = shared.health.add();
-        Self { shared, partition, health, followers }
+        Self { shared, partition, health, followers, added: Notify::new() }
     }
 
     pub(super) fn follow(&self) -> Receiver<Delivery> {
-        self.followers.follow()
+        let deliveries = self.followers.follow();
+        self.added.notify_one();
+        deliveries
     }
 
     /// Subscribes, delivers, and subscribes again, until the broker is closed.
@@ -56,7 +66,6 @@ impl Subscription {
                 let (why, was_live) = match self.subscribe().await {
                     Ok(link) => {
                         self.shared.health.up(self.health);
-                        self.followers.live();
                         let why = self.deliver_all(link).await;
                         self.followers.interrupted();
                         self.shared.counters.subscriptions_interrupted.add(1);
@@ -95,15 +104,22 @@ impl Subscription {
     async fn deliver_all(&self, mut link: Link) -> Error {
         let mut heard_at = Instant::now();
         let mut ping_at = heard_at + PING_EVERY;
+        let mut asked = false;
         loop {
+            if !asked && self.followers.ask() {
+                link.requests.push(redis::cmd("PING").arg(QUESTION));
+                asked = true;
+            }
             let lagging = self.followers.lagging();
             tokio::select! {
                 reply = link.replies.next() => {
                     heard_at = Instant::now();
-                    if let Err(why) = reply.and_then(|reply| self.take(reply)) {
-                        return why;
+                    match reply.and_then(|reply| self.take(reply)) {
+                        Ok(answers) => asked &= !answers,
+                        Err(why) => return why,
                     }
                 }
+                () = self.added.notified() => {}
                 written = link.requests.write(), if !link.requests.is_empty() => {
                     if let Err(why) = written {
                         return why;
@@ -133,16 +149,21 @@ impl Subscription {
         }
     }
 
-    fn take(&self, reply: Value) -> Result<(), Error> {
+    /// Takes what was heard. Says whether it answers the question of the followers.
+    fn take(&self, reply: Value) -> Result<bool, Error> {
         match Heard::read(reply) {
             Heard::Message(payload) => self.publish(payload),
-            Heard::Confirmed | Heard::Pong => {}
+            Heard::Pong(said) if said == QUESTION => {
+                self.followers.live();
+                return Ok(true);
+            }
+            Heard::Confirmed | Heard::Pong(_) => {}
             Heard::Unsubscribed => {
                 return Err(Error::Unavailable("Redis ended the subscription".into()));
             }
             Heard::Other(what) => return Err(Error::Unavailable(what)),
         }
-        Ok(())
+        Ok(false)
     }
 
     fn publish(&self, payload: Vec<u8>) {
@@ -168,7 +189,7 @@ impl Subscription {
 enum Heard {
     Confirmed,
     Message(Vec<u8>),
-    Pong,
+    Pong(Vec<u8>),
     Unsubscribed,
     Other(String),
 }
@@ -183,11 +204,11 @@ impl Heard {
         };
         let mut values = values.into_iter();
         let Some(Value::BulkString(kind)) = values.next() else { return strange() };
-        match (kind.as_slice(), values.nth(1)) {
-            (b"message", Some(Value::BulkString(payload))) => Self::Message(payload),
-            (b"subscribe", Some(Value::Int(_))) => Self::Confirmed,
-            (b"unsubscribe", _) => Self::Unsubscribed,
-            (b"pong", _) => Self::Pong,
+        match (kind.as_slice(), values.next(), values.next()) {
+            (b"message", _, Some(Value::BulkString(payload))) => Self::Message(payload),
+            (b"subscribe", _, Some(Value::Int(_))) => Self::Confirmed,
+            (b"unsubscribe", ..) => Self::Unsubscribed,
+            (b"pong", Some(Value::BulkString(said)), _) => Self::Pong(said),
             _ => strange(),
         }
     }

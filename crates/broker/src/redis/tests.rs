@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::*;
 
 fn refused(config: Config) -> Option<ConfigError> {
@@ -31,20 +29,4 @@ async fn the_description_has_no_password() {
     assert_eq!(retention, "10,000 entries or 7 days per room");
     assert_eq!(redis.state(), State::Connecting);
     redis.close().await;
-}
-
-#[test]
-fn limits_are_put_in_words() {
-    for (seconds, words) in [
-        (0, "0 seconds"),
-        (1, "1 second"),
-        (60, "1 minute"),
-        (90, "90 seconds"),
-        (7_200, "2 hours"),
-        (86_400, "1 day"),
-        (1_000 * 86_400, "1,000 days"),
-    ] {
-        assert_eq!(in_words(Duration::from_secs(seconds)), words);
-    }
-    assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
 }

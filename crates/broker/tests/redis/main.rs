@@ -1,0 +1,6 @@
+//! The broker over Redis, with a real redis-server that each test starts for itself.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod conformance;
+mod server;

@@ -1,0 +1,188 @@
+//! A redis-server of a test's own: its port, its directory, its process.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    sync::{Mutex, mpsc},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+/// How long anything may take before the test gives up on it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A redis-server that ends with the test.
+pub(crate) struct Server {
+    directory: TempDir,
+    port: u16,
+    options: Vec<String>,
+    child: Mutex<Option<Child>>,
+}
+
+impl Server {
+    /// Starts a Redis that keeps everything in an append-only file, synced at each write.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&["--appendonly", "yes", "--appendfsync", "always"])
+    }
+
+    /// Starts a Redis with options of the test's own.
+    pub(crate) fn start_with(options: &[&str]) -> Self {
+        let server = Self::prepare(options);
+        server.run();
+        server
+    }
+
+    /// A place for a Redis that does not run yet.
+    pub(crate) fn prepare(options: &[&str]) -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            port: free_port(),
+            options: options.iter().map(ToString::to_string).collect(),
+            child: Mutex::new(None),
+        }
+    }
+
+    /// Runs it, and waits until it is ready.
+    pub(crate) fn run(&self) {
+        let mut child = Command::new("redis-server")
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+            .arg("--dir")
+            .arg(self.directory.path())
+            .args(&self.options)
+            .stdout(Stdio::piped())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!("these tests need redis-server (apt-get install redis-server): {error}")
+            });
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (say, said) = mpsc::channel();
+        // Reads on until the end, so that the server is never held up by a full pipe.
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                let _ = say.send(line);
+            }
+        });
+        let mut log = Vec::new();
+        loop {
+            match said.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains("Ready to accept connections") => break,
+                Ok(line) => log.push(line),
+                Err(_) => panic!("redis-server did not start:\n{}", log.join("\n")),
+            }
+        }
+        *self.child.lock().unwrap() = Some(child);
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Stops it as an operator would, with everything on disk.
+    pub(crate) fn stop(&self) {
+        self.signal("TERM");
+        self.wait();
+    }
+
+    /// Ends it without a warning.
+    pub(crate) fn kill(&self) {
+        self.signal("KILL");
+        self.wait();
+    }
+
+    /// Stops its process where it stands.
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let child = self.child.lock().unwrap();
+        let id = child.as_ref().expect("it runs").id();
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status();
+        assert!(sent.unwrap().success(), "kill -{name}");
+    }
+
+    fn wait(&self) {
+        let mut child = self.child.lock().unwrap().take().expect("it runs");
+        child.wait().unwrap();
+    }
+
+    /// Carries out a command, and gives the reply in plain words: one line per value.
+    pub(crate) fn command(&self, words: &[&str]) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut request = format!("*{}\r\n", words.len());
+        for word in words {
+            request += &format!("${}\r\n{word}\r\n", word.len());
+        }
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut lines = Vec::new();
+        read_reply(&mut BufReader::new(stream), &mut lines);
+        lines.join("\n")
+    }
+
+    /// Carries out a command that must not fail.
+    pub(crate) fn must(&self, words: &[&str]) -> String {
+        let reply = self.command(words);
+        assert!(!reply.starts_with('-'), "{words:?}: {reply}");
+        reply
+    }
+
+    /// Closes the connections whose name begins so. Says how many there were.
+    pub(crate) fn kill_clients(&self, name: &str) -> usize {
+        let list = self.must(&["CLIENT", "LIST"]);
+        let word = |line: &str, key: &str| {
+            line.split(' ').find_map(|word| word.strip_prefix(key)).unwrap_or_default().to_owned()
+        };
+        let named = list.lines().filter(|line| word(line, "name=").starts_with(name));
+        let killed = named.map(|line| self.must(&["CLIENT", "KILL", "ID", &word(line, "id=")]));
+        killed.count()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.get_mut().unwrap().take() {
+            // A stopped process is killed all the same.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn read_reply(stream: &mut impl BufRead, lines: &mut Vec<String>) {
+    let mut line = String::new();
+    stream.read_line(&mut line).unwrap();
+    let line = line.trim_end();
+    let (kind, rest) = line.split_at(1);
+    match kind {
+        "+" | ":" => lines.push(rest.to_owned()),
+        "-" => lines.push(line.to_owned()),
+        "$" => {
+            let Ok(length) = rest.parse::<usize>() else {
+                lines.push("(nil)".to_owned());
+                return;
+            };
+            let mut bytes = vec![0; length + 2];
+            stream.read_exact(&mut bytes).unwrap();
+            lines.push(String::from_utf8_lossy(&bytes[..length]).into_owned());
+        }
+        "*" => {
+            for _ in 0..rest.parse::<usize>().unwrap_or(0) {
+                read_reply(stream, lines);
+            }
+        }
+        _ => panic!("no reply: {line}"),
+    }
+}

@@ -1,0 +1,262 @@
+//! Polling beyond the suites: overlaps, repeats, limits, and how a session ends.
+
+use std::time::Duration;
+
+use gateway::Config;
+use hub::CloseReason;
+use tokio::io::AsyncWriteExt as _;
+
+use crate::applications::engine_config;
+use crate::support::{Server, Session, calm, read_reply, soon, until};
+
+fn ok() -> Result<String, u16> {
+    Ok("ok".to_owned())
+}
+
+/// A POST whose body doesn't come.
+async fn half_a_post(server: &Server, session: &Session) -> tokio::net::TcpStream {
+    let mut stream = server.http().connect().await;
+    let head =
+        format!("POST {} HTTP/1.1\r\nHost: test\r\nContent-Length: 6\r\n\r\n4he", session.target);
+    stream.write_all(head.as_bytes()).await.expect("written");
+    stream
+}
+
+#[tokio::test]
+async fn the_answer_to_a_post_is_byte_exact() {
+    let server = Server::engine().await;
+    let session = server.poll().await;
+    let reply = server.http().post(&session.target, b"4hello").await;
+    assert_eq!((reply.status, reply.text()), (200, "ok"));
+    assert_eq!(reply.header("content-type"), Some("text/html"));
+    assert_eq!(reply.header("content-length"), Some("2"));
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn a_poll_waits_until_there_is_something() {
+    let server = Server::engine().await;
+    let session = server.poll().await;
+    let poll = session.pending().await;
+    assert_eq!(session.post("4hello").await, ok());
+    assert_eq!(poll.await.expect("joined"), Ok("4hello".to_owned()));
+}
+
+#[tokio::test]
+async fn two_posts_at_once_end_the_session() {
+    let server = Server::engine().await;
+    let session = server.poll().await;
+    let mut first = half_a_post(&server, &session).await;
+    // Nothing tells when the first has been read, so others follow until they meet.
+    let mut last = session.post("4a").await;
+    while last == ok() {
+        last = session.post("4a").await;
+    }
+    assert_eq!(last, Err(400));
+    let reply = soon("the first", read_reply(&mut first)).await.expect("a reply");
+    assert_eq!((reply.status, reply.text()), (400, ""));
+    assert!(session.is_gone().await);
+    assert_eq!(server.metrics.closes(CloseReason::TransportError), 1);
+}
+
+#[tokio::test]
+async fn an_aborted_post_ends_the_session() {
+    let server = Server::engine().await;
+    let session = server.poll().await;
+    let poll = session.pending().await;
+    drop(half_a_post(&server, &session).await);
+    assert_eq!(poll.await.expect("joined"), Ok("1".to_owned()));
+    assert!(session.is_gone().await);
+}
+
+#[tokio::test]
+async fn an_aborted_poll_ends_the_session() {
+    let server = Server::engine().await;
+    let session = server.poll().await;
+    drop(session.begin().await);
+    until("the end", || server.metrics.closes(CloseReason::TransportError) == 1).await;
+    assert!(session.is_gone().await);
+}
+
+#[tokio::test]
+async fn invalid_packets_are_answered_ok_and_end_the_session() {
+    let server = Server::engine().await;
+    for body in ["abc", "7", "", "2", "2probe", "4fine\x1e", "b***"] {
+        let session = server.poll().await;
+        let poll = session.pending().await;
+        assert_eq!(session.post(body).await, ok(), "{body:?}");
+        let said = poll.await.expect("joined").expect("200");
+        assert!(said.ends_with('1'), "{body:?} gave {said:?}");
+        assert!(session.is_gone().await, "{body:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_stood_before_an_invalid_packet_counts() {
+    let server = Server::engine().await;
+    let session = server.poll().await;
+    assert_eq!(session.post("4one\x1eabc\x1e4two").await, ok());
+    until("the end", || server.metrics.closes(CloseReason::ParseError) == 1).await;
+    assert!(session.is_gone().await);
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_utf8_ends_the_session() {
+    let server = Server::engine().await;
+    let session = server.poll().await;
+    assert_eq!(server.http().post(&session.target, b"4\xff\xfe").await.ok(), ok());
+    assert!(session.is_gone().await);
+}
+
+#[tokio::test]
+async fn a_binary_body_is_refused_and_ends_the_session() {
+    let server = Server::engine().await;
+    let session = server.poll().await;
+    let headers = [("Content-Type", "application/octet-stream")];
+    let reply = server.http().request("POST", &session.target, &headers, b"4hello").await;
+    assert_eq!((reply.status, reply.text()), (400, ""));
+    assert!(session.is_gone().await);
+}
+
+#[tokio::test]
+async fn other_content_types_are_accepted() {
+    let server = Server::engine().await;
+    let session = server.poll().await;
+    let headers = [("Content-Type", "application/json")];
+    let reply = server.http().request("POST", &session.target, &headers, b"4hello").await;
+    assert_eq!(reply.ok(), ok());
+    assert_eq!(session.get().await, Ok("4hello".to_owned()));
+}
+
+#[tokio::test]
+async fn an_unexpected_pong_and_idle_packets_are_harmless() {
+    let server = Server::engine().await;
+    let session = server.poll().await;
+    assert_eq!(session.post("3\x1e6\x1e5\x1e0\x1e4hello").await, ok());
+    assert_eq!(session.get().await, Ok("4hello".to_owned()));
+}
+
+#[tokio::test]
+async fn a_body_of_exactly_the_limit_is_taken_and_one_beyond_it_refused() {
+    let server = Server::engine().await;
+    let session = server.poll().await;
+    let body = format!("4{}", "x".repeat(999_999));
+    assert_eq!(session.post(&body).await, ok());
+    assert_eq!(session.get().await.map(|payload| payload.len()), Ok(1_000_000));
+    let reply = server.http().post(&session.target, format!("{body}y").as_bytes()).await;
+    assert_eq!((reply.status, reply.text()), (413, ""));
+    assert_eq!(session.post("4still here").await, ok());
+    assert_eq!(session.get().await, Ok("4still here".to_owned()));
+}
+
+#[tokio::test]
+async fn a_chunked_body_beyond_the_limit_is_refused_too() {
+    let server = Server::engine_with(Config { max_payload: 100, ..calm(engine_config()) }).await;
+    let session = server.poll().await;
+    let mut stream = server.http().connect().await;
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n",
+        session.target
+    );
+    let chunk = format!("40\r\n{}\r\n", "4".repeat(64));
+    let bytes = format!("{head}{chunk}{chunk}0\r\n\r\n");
+    stream.write_all(bytes.as_bytes()).await.expect("written");
+    assert_eq!(read_reply(&mut stream).await.expect("a reply").status, 413);
+    assert_eq!(session.post("4still here").await, ok());
+}
+
+#[tokio::test]
+async fn a_body_that_never_comes_is_given_up() {
+    let body_timeout = Duration::from_millis(50);
+    let server = Server::engine_with(Config { body_timeout, ..calm(engine_config()) }).await;
+    let session = server.poll().await;
+    let mut post = half_a_post(&server, &session).await;
+    let reply = soon("the end", read_reply(&mut post)).await.expect("a reply");
+    assert_eq!(reply.status, 408);
+    assert!(session.is_gone().await);
+}
+
+#[tokio::test]
+async fn at_most_sixteen_packets_come_in_one_response() {
+    let server = Server::engine().await;
+    let session = server.poll().await;
+    let sent: Vec<String> = (0..40).map(|number| format!("4{number}")).collect();
+    assert_eq!(session.post(&sent.join("\x1e")).await, ok());
+    let mut received = Vec::new();
+    for expected in [16, 16, 8] {
+        let payload = session.get().await.expect("200");
+        let packets: Vec<String> = payload.split('\x1e').map(String::from).collect();
+        assert_eq!(packets.len(), expected);
+        received.extend(packets);
+    }
+    assert_eq!(received, sent);
+}
+
+#[tokio::test]
+async fn a_response_has_a_size_that_one_packet_may_exceed() {
+    let server =
+        Server::engine_with(Config { poll_bytes_max: 1000, ..calm(engine_config()) }).await;
+    let session = server.poll().await;
+    let large = format!("4{}", "x".repeat(5000));
+    assert_eq!(session.post(&format!("4a\x1e{large}\x1e4b")).await, ok());
+    assert_eq!(session.get().await, Ok("4a".to_owned()));
+    assert_eq!(session.get().await, Ok(large));
+    assert_eq!(session.get().await, Ok("4b".to_owned()));
+}
+
+#[tokio::test]
+async fn the_same_poll_gets_the_same_bytes_again() {
+    let server = Server::engine().await;
+    let session = server.poll().await;
+    assert_eq!(session.post("4one").await, ok());
+    for _ in 0..3 {
+        assert_eq!(session.get_t("a").await, Ok("4one".to_owned()));
+    }
+    assert_eq!(session.post("4two").await, ok());
+    assert_eq!(session.get_t("a").await, Ok("4one".to_owned()));
+    assert_eq!(session.get_t("b").await, Ok("4two".to_owned()));
+    assert_eq!(session.get_t("b").await, Ok("4two".to_owned()));
+}
+
+#[tokio::test]
+async fn a_response_that_nobody_read_is_not_lost() {
+    let server = Server::engine().await;
+    let session = server.poll().await;
+    assert_eq!(session.post("4one").await, ok());
+    let target = format!("{}&t=a", session.target);
+    // The response is there; the client goes away without a look at it.
+    let stream = server.http().send("GET", &target, &[], b"").await;
+    stream.readable().await.expect("a response");
+    drop(stream);
+    assert_eq!(session.get_t("a").await, Ok("4one".to_owned()));
+}
+
+#[tokio::test]
+async fn a_poll_without_t_is_never_repeated() {
+    let server = Server::engine().await;
+    let session = server.poll().await;
+    assert_eq!(session.post("4one").await, ok());
+    assert_eq!(session.get().await, Ok("4one".to_owned()));
+    assert_eq!(session.post("4two").await, ok());
+    assert_eq!(session.get().await, Ok("4two".to_owned()));
+    // Nor is an empty one.
+    assert_eq!(session.post("4three").await, ok());
+    assert_eq!(session.get_t("").await, Ok("4three".to_owned()));
+    assert_eq!(session.post("4four").await, ok());
+    assert_eq!(session.get_t("").await, Ok("4four".to_owned()));
+}
+
+#[tokio::test]
+async fn a_pending_poll_that_is_repeated_is_an_overlap() {
+    let server = Server::engine().await;
+    let session = server.poll().await;
+    let target = format!("{}&t=a", session.target);
+    let first = server.http().send("GET", &target, &[], b"").await;
+    let second = server.http().send("GET", &target, &[], b"").await;
+    let mut replies = Vec::new();
+    for mut stream in [first, second] {
+        replies.push(read_reply(&mut stream).await.expect("a reply").ok());
+    }
+    replies.sort();
+    assert_eq!(replies, [Ok("1".to_owned()), Err(400)]);
+}

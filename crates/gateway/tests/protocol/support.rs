@@ -1,0 +1,36 @@
+//! A server in the test's own process, and small clients that see every byte.
+
+mod http;
+mod script;
+mod server;
+mod session;
+mod websocket;
+
+use std::time::Duration;
+
+pub(crate) use http::{Http, Reply, read_reply};
+pub(crate) use script::{Script, Seen, accepted};
+pub(crate) use server::{Server, calm, patient};
+pub(crate) use session::Session;
+pub(crate) use websocket::{Said, WebSocket};
+
+/// How long a test waits for something that has to come.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits for a future, but not for ever.
+pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(output) => output,
+        Err(_) => panic!("{what}: nothing came"),
+    }
+}
+
+/// Looks again and again until something is so.
+pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    soon(what, async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}

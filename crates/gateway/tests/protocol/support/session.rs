@@ -1,0 +1,98 @@
+//! A polling client.
+
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+use super::http::read_reply;
+use super::{Http, Reply, Server, soon};
+
+pub(crate) struct Session {
+    http: Http,
+    pub(crate) sid: String,
+    /// The target of its requests.
+    pub(crate) target: String,
+}
+
+impl Session {
+    pub(crate) async fn open(server: &Server) -> Self {
+        let target = format!("{}?EIO=4&transport=polling", server.path);
+        let open = server.http().get(&target).await.ok().expect("a handshake");
+        let open: Value = serde_json::from_str(open.strip_prefix('0').expect("an open packet"))
+            .expect("an open packet in JSON");
+        let sid = open["sid"].as_str().expect("a sid").to_owned();
+        Self { http: server.http(), target: format!("{target}&sid={sid}"), sid }
+    }
+
+    /// Polls once; the payload, or the status.
+    pub(crate) async fn get(&self) -> Result<String, u16> {
+        self.reply().await.ok()
+    }
+
+    pub(crate) async fn reply(&self) -> Reply {
+        self.http.get(&self.target).await
+    }
+
+    /// Polls with a value of `t`.
+    pub(crate) async fn get_t(&self, t: &str) -> Result<String, u16> {
+        self.http.get(&format!("{}&t={t}", self.target)).await.ok()
+    }
+
+    /// Sends a payload.
+    pub(crate) async fn post(&self, body: &str) -> Result<String, u16> {
+        self.http.post(&self.target, body.as_bytes()).await.ok()
+    }
+
+    /// Sends a poll; its connection.
+    pub(crate) async fn begin(&self) -> TcpStream {
+        self.http.send("GET", &self.target, &[], b"").await
+    }
+
+    /// Polls beside the test.
+    pub(crate) async fn pending(&self) -> JoinHandle<Result<String, u16>> {
+        let mut stream = self.begin().await;
+        tokio::task::spawn(async move {
+            soon("a pending poll", read_reply(&mut stream)).await.expect("a reply").ok()
+        })
+    }
+
+    /// Polls until packets have come, pings left out, and gives the packets one by one.
+    pub(crate) async fn packets(&self) -> Vec<String> {
+        loop {
+            let payload = self.get().await.expect("200");
+            let packets: Vec<String> =
+                payload.split('\x1e').filter(|packet| *packet != "2").map(String::from).collect();
+            if payload.split('\x1e').any(|packet| packet == "2") {
+                self.post("3").await.expect("200");
+            }
+            if !packets.is_empty() {
+                return packets;
+            }
+        }
+    }
+
+    /// Polls until the session is gone; what came before that.
+    pub(crate) async fn until_gone(&self) -> Vec<String> {
+        let mut payloads = Vec::new();
+        loop {
+            match self.get().await {
+                Ok(payload) => payloads.push(payload),
+                Err(status) => {
+                    assert_eq!(status, 400);
+                    return payloads;
+                }
+            }
+        }
+    }
+
+    /// Whether the server no longer knows it.
+    pub(crate) async fn is_gone(&self) -> bool {
+        let reply = self.http.request("DELETE", &self.target, &[], b"").await;
+        reply.status == 400 && reply.text() == r#"{"code":1,"message":"Session ID unknown"}"#
+    }
+
+    /// The query of its upgrade.
+    pub(crate) fn upgrade(&self) -> String {
+        format!("?EIO=4&transport=websocket&sid={}", self.sid)
+    }
+}

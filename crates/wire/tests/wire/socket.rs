@@ -118,7 +118,8 @@ fn nesting_is_limited() {
     let brackets = "{\"a\":".repeat(200_000);
     assert_eq!(assembler.text(&format!("2{brackets}")), Err(DecodeError::TooDeep));
     // Brackets in strings don't count, nor do brackets side by side.
-    let flat = format!("2[\"{}\\\"[[\",{}1]", "[".repeat(1000), "[],".repeat(1000));
+    let brackets = "[".repeat(1000);
+    let flat = format!("2[\"{brackets}\\\"{brackets}\\\\\",{}1]", "[],".repeat(1000));
     assert!(assembler.text(&flat).is_ok());
 }
 

@@ -14,10 +14,11 @@ export const name = signal<string | undefined>(lasting.get("name"));
 export const status = signal<Status>({ phase: "idle", degraded: false });
 export const welcome = signal<Welcome | undefined>(undefined);
 
-/** Who we are, once welcomed. */
+/** Who we are: as the server says, or as it said the last time. */
 export const me = computed(() => {
-  const { user, name } = welcome.value ?? {};
-  return user === undefined || name === undefined ? undefined : { user, name };
+  const user = welcome.value?.user ?? lasting.get("user");
+  const called = welcome.value?.name ?? name.value;
+  return user === undefined || called === undefined ? undefined : { user, name: called };
 });
 
 /** Whether the connection has been away for so long that it should be said. */
@@ -49,11 +50,12 @@ function open(name: string): Palabre {
 }
 
 function keepIdentity(given: Welcome): void {
+  lasting.set("user", given.user);
   if (given.token !== undefined) lasting.set("token", given.token);
 }
 
 effect(() => {
-  const known = me.value?.name;
+  const known = welcome.value?.name;
   if (known !== undefined) {
     lasting.set("name", known);
     name.value = known;

@@ -44,7 +44,7 @@ export function Composer() {
           ref={field}
           rows={1}
           aria-label={composer.label}
-          placeholder={composer.placeholder(key)}
+          placeholder={composer.placeholder}
           enterkeyhint="send"
           dir="auto"
           value={draft.value}

@@ -3,6 +3,7 @@
 import { words } from "../i18n/index.ts";
 import { enterAs } from "../session.ts";
 import { Tree } from "./icons.tsx";
+import { Languages } from "./languages.tsx";
 import { Naming } from "./naming.tsx";
 
 export function FirstVisit() {
@@ -13,9 +14,9 @@ export function FirstVisit() {
         <Tree />
         <span class="word">Palabre</span>
       </p>
-      <h1>{first.question}</h1>
-      <Naming label={first.label} start="" action={first.enter} submit={enter} focus />
+      <Naming label={first.question} heading start="" action={first.enter} submit={enter} focus />
       <p class="quiet">{first.later}</p>
+      <Languages />
     </main>
   );
 }

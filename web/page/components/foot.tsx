@@ -3,7 +3,7 @@
 import { happening, talk } from "../conversation.ts";
 import { words } from "../i18n/index.ts";
 import { lobby } from "../route.ts";
-import { status } from "../session.ts";
+import { palabre, status } from "../session.ts";
 import { Composer } from "./composer.tsx";
 import { Cross } from "./icons.tsx";
 import { RoomLink } from "./room-link.tsx";
@@ -12,11 +12,26 @@ export function Foot() {
   return (
     <footer class="foot">
       <div class="notices" role="status">
+        <Disconnected />
         <Degraded />
         <Happened />
       </div>
       {talk.value?.phase === "refused" ? <Refused /> : <Composer />}
     </footer>
+  );
+}
+
+/** The server ended it, and nothing is tried by itself. */
+function Disconnected() {
+  const { state } = words.value;
+  if (status.value.phase !== "refused") return null;
+  return (
+    <p class="notice lost">
+      <span title={status.value.reason}>{state.ended}</span>
+      <button type="button" class="plain" onClick={() => palabre.value?.connect()}>
+        {state.again}
+      </button>
+    </p>
   );
 }
 

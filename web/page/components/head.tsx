@@ -3,7 +3,7 @@
 import { talk } from "../conversation.ts";
 import { words } from "../i18n/index.ts";
 import { openRoom } from "../route.ts";
-import { offline, palabre, status } from "../session.ts";
+import { offline, status } from "../session.ts";
 
 export function Head() {
   return (
@@ -16,17 +16,7 @@ export function Head() {
 
 function Connection() {
   const { state } = words.value;
-  const { phase, reason } = status.value;
-  if (phase === "refused") {
-    return (
-      <p class="connection lost" role="alert">
-        <span title={reason}>{state.refused}</span>
-        <button type="button" class="plain" onClick={() => palabre.value?.connect()}>
-          {state.again}
-        </button>
-      </p>
-    );
-  }
+  const { phase } = status.value;
   const shown = offline.value && (phase === "connecting" || phase === "offline");
   return (
     <p class="connection" role="status">

@@ -48,6 +48,7 @@ export function Log() {
 function Start() {
   const now = talk.value;
   const { room } = words.value;
+  if (now?.phase === "refused") return null;
   if (now === undefined || (now.phase !== "joined" && now.entries.length === 0)) {
     return <p class="start late">{room.entering}</p>;
   }

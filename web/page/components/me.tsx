@@ -2,8 +2,9 @@
 // instance serves us, over what, how fast; and the page's language.
 
 import { useSignal } from "@preact/signals";
-import { LANGUAGES, language, nameOf, speak, words } from "../i18n/index.ts";
+import { words } from "../i18n/index.ts";
 import { me, name, palabre, status, welcome } from "../session.ts";
+import { Languages } from "./languages.tsx";
 import { Mark } from "./mark.tsx";
 import { Naming } from "./naming.tsx";
 
@@ -100,24 +101,5 @@ function Facts() {
         </div>
       ))}
     </dl>
-  );
-}
-
-function Languages() {
-  return (
-    <fieldset class="languages">
-      <legend class="hidden">{words.value.menu.language}</legend>
-      {LANGUAGES.map((code) => (
-        <label key={code} lang={code}>
-          <input
-            type="radio"
-            name="language"
-            checked={language.value === code}
-            onChange={() => speak(code)}
-          />
-          <span>{nameOf(code)}</span>
-        </label>
-      ))}
-    </fieldset>
   );
 }

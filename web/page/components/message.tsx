@@ -59,29 +59,26 @@ export function Message({ said }: { said: Said }) {
 function Fate({ unsent }: { unsent: Outgoing }) {
   const { message, refusal } = words.value;
   const { id, state, refusal: why } = unsent;
-  if (state === "refused") {
-    return (
-      <p class="fate refused">
-        <Warning />
-        <span>{refusal[why?.code ?? "internal"] ?? why?.message}</span>
-        <button type="button" class="plain" onClick={() => act.retry(id)}>
-          {message.retry}
-        </button>
-        <button type="button" class="plain" onClick={() => act.takeBack(id)}>
-          {message.edit}
-        </button>
-      </p>
-    );
-  }
+  const refused = state === "refused";
   const waits = state === "waiting" || (state === "pending" && status.value.phase !== "online");
-  if (!waits) return null;
+  if (!refused && !waits) return null;
+  const waiting = why?.code === "rate_limited" ? message.waitingTooFast : message.waiting;
   return (
-    <p class="fate waiting">
-      <Clock />
-      <span>{why?.code === "rate_limited" ? message.waitingTooFast : message.waiting}</span>
-      <button type="button" class="plain" onClick={() => act.takeBack(id)}>
-        {message.cancel}
-      </button>
-    </p>
+    <div class={`fate ${state}`}>
+      <p>
+        {refused ? <Warning /> : <Clock />}
+        {refused ? (refusal[why?.code ?? "internal"] ?? why?.message) : waiting}
+      </p>
+      <div>
+        {refused && (
+          <button type="button" class="plain" onClick={() => act.retry(id)}>
+            {message.retry}
+          </button>
+        )}
+        <button type="button" class="plain" onClick={() => act.takeBack(id)}>
+          {refused ? message.edit : message.cancel}
+        </button>
+      </div>
+    </div>
   );
 }

@@ -9,19 +9,22 @@ import { welcome } from "../session.ts";
 
 interface NamingProps {
   label: string;
+  /** Whether the label is the page's own question. */
+  heading?: boolean;
   start: string;
   action: string;
   /** Takes the name; returns why not, where it is refused. */
   submit: (name: string) => Promise<Refusal | undefined>;
+  /** Takes the focus where that calls up no keyboard. */
   focus?: boolean;
 }
 
-export function Naming({ label, start, action, submit, focus = false }: NamingProps) {
+export function Naming({ label, heading, start, action, submit, focus }: NamingProps) {
   const id = useId();
   const field = useRef<HTMLInputElement>(null);
   const error = useSignal<string | undefined>(undefined);
   useEffect(() => {
-    if (focus && hasKeyboard) field.current?.focus();
+    if (focus === true && hasKeyboard) field.current?.focus();
   }, [focus]);
   const submitted = async (event: Event) => {
     event.preventDefault();
@@ -31,7 +34,13 @@ export function Naming({ label, start, action, submit, focus = false }: NamingPr
   };
   return (
     <form class="naming" onSubmit={submitted} noValidate>
-      <label for={id}>{label}</label>
+      {heading === true ? (
+        <h1>
+          <label for={id}>{label}</label>
+        </h1>
+      ) : (
+        <label for={id}>{label}</label>
+      )}
       <div class="field">
         <input
           id={id}
@@ -45,7 +54,7 @@ export function Naming({ label, start, action, submit, focus = false }: NamingPr
           aria-invalid={error.value !== undefined}
           aria-describedby={`${id}-error`}
         />
-        <button type="submit" class="solid">
+        <button type="submit" class={heading === true ? "solid" : "plain"}>
           {action}
         </button>
       </div>

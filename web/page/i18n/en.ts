@@ -12,7 +12,6 @@ export const en = {
 
   first: {
     question: "What should people call you?",
-    label: "Your name",
     enter: "Come in",
     later: "You can change it at any time.",
   },
@@ -45,7 +44,7 @@ export const en = {
 
   composer: {
     label: "Your message",
-    placeholder: (room: string) => `Say something in ${room}`,
+    placeholder: "Say something",
     send: "Send",
     left: (n: number) => of(n, "character left", "characters left"),
     over: (n: number) => of(n, "character too many", "characters too many"),
@@ -58,6 +57,7 @@ export const en = {
     offline: "Reconnecting…",
     refused: "Disconnected",
     idle: "Not connected",
+    ended: "The server closed the connection.",
     again: "Connect again",
     degraded: "Messages are being held; nothing is lost.",
     recovered: (n: number) => `You are up to date: ${of(n, "message", "messages")} came in.`,

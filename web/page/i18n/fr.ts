@@ -14,7 +14,6 @@ export const fr = {
 
   first: {
     question: "Comment vous appelle-t-on ?",
-    label: "Votre nom",
     enter: "Entrer",
     later: "Vous pourrez en changer quand vous voudrez.",
   },
@@ -47,7 +46,7 @@ export const fr = {
 
   composer: {
     label: "Votre message",
-    placeholder: (room: string) => `Dites quelque chose dans ${room}`,
+    placeholder: "Dites quelque chose",
     send: "Envoyer",
     left: (n: number) => of(n, "caractère restant", "caractères restants"),
     over: (n: number) => of(n, "caractère de trop", "caractères de trop"),
@@ -60,6 +59,7 @@ export const fr = {
     offline: "Reconnexion…",
     refused: "Déconnecté",
     idle: "Hors ligne",
+    ended: "Le serveur a fermé la connexion.",
     again: "Se reconnecter",
     degraded: "Les messages sont mis de côté ; rien n’est perdu.",
     recovered: (n: number) => `Vous êtes à jour : ${of(n, "message reçu", "messages reçus")}.`,

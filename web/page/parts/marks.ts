@@ -12,8 +12,9 @@ export function initials(name: string): string {
   return ends.map((word) => firstLetter(word ?? "")).join("");
 }
 
+/** The signs around a name are no part of it, unless there is nothing else. */
 function firstLetter(word: string): string {
-  const [first] = graphemes.segment(word);
+  const [first] = graphemes.segment(word.replace(/^[\p{P}\p{S}]+(?=[\p{L}\p{N}])/u, ""));
   return (first?.segment ?? "").toLocaleUpperCase();
 }
 

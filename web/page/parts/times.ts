@@ -17,7 +17,7 @@ const formats = computed(() => {
   const of = (options: Intl.DateTimeFormatOptions) =>
     new Intl.DateTimeFormat(locale.value, options);
   return {
-    time: of({ hour: "2-digit", minute: "2-digit" }),
+    time: of({ timeStyle: "short" }),
     day: of({ weekday: "long", day: "numeric", month: "long" }),
     dayOfYear: of({ weekday: "long", day: "numeric", month: "long", year: "numeric" }),
     full: of({ dateStyle: "full", timeStyle: "medium" }),

@@ -1,0 +1,161 @@
+// The promises that hold whatever happens to the connection and the log: nothing is missing,
+// nothing comes twice, and what can't be had is said. Each seed is another run of accidents.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Room } from "../client/room.ts";
+import { ENTRIES_MAX } from "../client/timeline.ts";
+import { Later, Log, ME, Pipe, seeded } from "./support.ts";
+
+const SEEDS = 150;
+const STEPS = 120;
+
+interface Run {
+  random: (below: number) => number;
+  log: Log;
+  pipe: Pipe;
+  later: Later;
+  room: Room;
+  /** Texts in the order of writing. */
+  written: string[];
+  /** How often the log lost something. */
+  losses: number;
+}
+
+function start(seed: number): Run {
+  const random = seeded(seed);
+  const log = new Log();
+  const pipe = new Pipe(log);
+  const later = new Later();
+  let made = 0;
+  const room = new Room(pipe, "r", {
+    later: later.later,
+    newId: () => `mine-${made++}`,
+    catchUp: random(2) === 0,
+  });
+  log.grow(random(400));
+  const run = { random, log, pipe, later, room, written: [], losses: 0 };
+  watch(run);
+  return run;
+}
+
+/** Entries are told in order, each once; only a reset may leave some out. */
+function watch({ room }: Run): void {
+  let last: { epoch: string; offset: number } | undefined;
+  room.on("reset", () => {
+    last = undefined;
+  });
+  room.on("entry", ({ entry }) => {
+    if (last !== undefined) {
+      assert.deepEqual([entry.epoch, entry.offset], [last.epoch, last.offset + 1]);
+    }
+    last = { epoch: entry.epoch, offset: entry.offset };
+  });
+}
+
+type Accident = (run: Run) => void | Promise<void>;
+
+const travel: Accident[] = [
+  ({ pipe }) => pipe.serve(),
+  ({ pipe }) => pipe.serve(),
+  ({ pipe }) => pipe.deliver(),
+  ({ pipe }) => pipe.deliver(),
+  ({ pipe }) => pipe.deliver(),
+  ({ later }) => later.goOff(),
+];
+
+const accidents: Accident[] = [
+  ...travel,
+  ({ log, random }) => log.grow(random(3)),
+  ({ log, random }) => log.grow(random(250)),
+  ({ room, written }) => {
+    if (room.send(`text-${written.length}`)) written.push(`text-${written.length}`);
+  },
+  ({ pipe, random }) => {
+    pipe.refuseWith = { code: "unavailable", stored: random(2) === 0 };
+  },
+  ({ pipe, room }) => (pipe.online ? pipe.drop() : pipe.connect(room)),
+  ({ pipe, room }) => (pipe.online ? undefined : pipe.connect(room)),
+  ({ room, random }) => room.follow(random(2) === 0),
+  ({ room }) => void room.loadOlder(),
+  ({ room }) => void room.loadNewer(),
+];
+
+const losses: Accident[] = [
+  (run) => {
+    run.losses += 1;
+    run.log.trim(run.random(20));
+  },
+  (run) => {
+    run.losses += 1;
+    run.log.restart(run.random(5));
+    run.pipe.announceReset();
+  },
+];
+
+function checkWindow({ room }: Run): void {
+  const [first] = room.entries;
+  assert.ok(room.entries.length <= ENTRIES_MAX);
+  const whole = room.entries.every(({ epoch, offset }, i) => {
+    return epoch === first?.epoch && offset === first.offset + i;
+  });
+  assert.ok(whole, "a hole or a double");
+}
+
+/** The accidents end: the connection stands, and everything that waits gets its turn. */
+async function calmDown({ pipe, room, later }: Run): Promise<void> {
+  if (!pipe.online) pipe.connect(room);
+  await pipe.flush();
+  // Who does not catch up stays where the connection was lost, until asked to read on.
+  room.follow(true);
+  for (let i = 0; i < 500 && !(pipe.idle && later.waiting === 0); i += 1) {
+    await pipe.flush();
+    await later.goOff();
+    room.follow(true);
+  }
+  assert.ok(pipe.idle && later.waiting === 0, "it never comes to rest");
+}
+
+function checkEnd(run: Run): void {
+  const { log, room, written } = run;
+  assert.equal(room.phase, "joined");
+  assert.equal(room.ahead, 0);
+  assert.equal(room.head, log.head);
+  const shown = room.entries.map(({ offset, id }) => `${offset} ${id}`);
+  const kept = log.entries.map(({ offset, id }) => `${offset} ${id}`);
+  const common = Math.min(shown.length, kept.length);
+  assert.deepEqual(shown.slice(-common), kept.slice(-common), "the end is the log's end");
+  assert.deepEqual(room.outgoing, [], "nothing waits any more");
+  const mine = log.entries.filter(({ user }) => user === ME).map(({ text }) => text);
+  assert.equal(new Set(mine).size, mine.length, "a message was said twice");
+  if (run.losses === 0) assert.deepEqual(mine, written, "a message is missing or out of order");
+}
+
+async function live(seed: number, with_: readonly Accident[]): Promise<void> {
+  const run = start(seed);
+  run.pipe.connect(run.room);
+  for (let step = 0; step < STEPS; step += 1) {
+    await with_[run.random(with_.length)]?.(run);
+    checkWindow(run);
+  }
+  await calmDown(run);
+  checkWindow(run);
+  checkEnd(run);
+}
+
+async function eachSeed(with_: readonly Accident[]): Promise<void> {
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    try {
+      await live(seed, with_);
+    } catch (error) {
+      const why = error instanceof Error ? error.stack : error;
+      throw new Error(`seed ${seed}: ${why}`, { cause: error });
+    }
+  }
+}
+
+test("whatever happens to the connection, nothing is missing and nothing comes twice", () =>
+  eachSeed(accidents));
+
+test("whatever the log loses, what is shown has no hole, and the loss is said", () =>
+  eachSeed([...accidents, ...losses]));

@@ -1,6 +1,8 @@
 //! The command line: what is understood, what is refused and in which words, and how the program
 //! ends.
 
+#![expect(clippy::unwrap_used, reason = "what can't be set up fails the test")]
+
 use std::{ffi::OsString, process::Command as Program};
 
 use server::{
@@ -113,6 +115,10 @@ fn a_line_that_is_wrong_is_refused() {
         (&["config", "chekc"], "'chekc': unknown command, did you mean 'check'?"),
         (&["completions"], "SHELL is missing (try --help)"),
         (&["completions", "dos"], "SHELL: expected bash, elvish, fish, powershell, zsh, not 'dos'"),
+        (
+            &["completions", "redis://u:word@h"],
+            "SHELL: expected bash, elvish, fish, powershell, zsh, not 'redis://u:***@h'",
+        ),
         (&["man", "x"], "man: there is no command 'x'"),
     ];
     for (line, message) in cases {

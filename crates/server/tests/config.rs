@@ -1,5 +1,7 @@
 //! The configuration: which source beats which, what is refused and how, and what is printed.
 
+#![expect(clippy::unwrap_used, reason = "what can't be set up fails the test")]
+
 use std::{fs, path::PathBuf};
 
 use server::config::{
@@ -167,7 +169,9 @@ fn names_are_the_same_everywhere() {
 
 #[test]
 fn variables_of_the_platform_are_beaten_by_our_own() {
-    let given = Given::new().file("port = 1").variable("PORT", "2").variable("REDIS_URL", "");
+    let given = Given::new().file("port = 1").variable("PORT", "").variable("REDIS_URL", "");
+    assert_eq!(given.load().unwrap().config.port, 1, "what is empty is not set");
+    let given = given.variable("PORT", "2");
     let loaded = given.load().unwrap();
     assert_eq!((loaded.config.port, &loaded.config.redis), (2, &None));
     assert_eq!(loaded.origin("port"), &Origin::Variable("PORT".into()));
@@ -238,6 +242,7 @@ fn a_file_that_is_wrong_is_refused_with_its_line() {
             "palabre.toml:3: unknown key 'base_path', did you mean 'base-path'?",
         ),
         ("colour = 'green'", "palabre.toml:1: unknown key 'colour'"),
+        ("zoom = 1\nangle = 2", "palabre.toml:1: unknown key 'zoom'"),
         ("[listening]\nport = 1", "palabre.toml:1: unknown key 'listening'"),
         ("config = 'x'", "palabre.toml:1: unknown key 'config': a file can't name another one"),
         ("port = 1\n\nport = 2", "palabre.toml:3: not TOML: duplicate key"),
@@ -440,7 +445,9 @@ fn values_that_can_not_be_together_are_refused() {
         "outbox-bytes (--outbox-bytes) is too small for one message of text-max (palabre.toml:1) \
          characters: at least 128192 bytes are needed",
     );
-    Given::new().file("text-max = 20000").flag("outbox-bytes", "128192").load().unwrap();
+    let least = |bytes| Given::new().file("text-max = 20000").flag("outbox-bytes", bytes).load();
+    assert!(least("128191").is_err());
+    assert!(least("128192").is_ok());
     for key in ["max-payload", "held-bytes", "append-queue-bytes"] {
         let given = Given::new().flag("text-max", "90000").flag(key, "64KiB");
         let error = given.load().map(|_| ()).unwrap_err();

@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use broker::{Broker, Partition, State};
 use parking_lot::Mutex;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{metrics::Metrics, sequencer::Sequencer};
 
@@ -63,14 +63,21 @@ impl Pulse {
     }
 
     /// Beats until the instance stops; tells palabre clients when the log goes and comes.
-    pub async fn beat(self: Arc<Self>, sequencer: Sequencer, stop: CancellationToken) {
+    pub async fn beat(
+        self: Arc<Self>,
+        sequencer: Sequencer,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut degraded = None;
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            self.send_heartbeats();
+            self.send_heartbeats(&tasks);
             let now_degraded = self.ready().is_err();
             self.metrics.ready.set(i64::from(!now_degraded));
+            let connected = self.broker.state() == State::Connected;
+            self.metrics.broker_connected.set(i64::from(connected));
             if degraded.is_some_and(|before: bool| before != now_degraded) {
                 sequencer.tell_all("notice", notice(now_degraded)).await;
             }
@@ -81,10 +88,12 @@ impl Pulse {
         }
     }
 
-    fn send_heartbeats(&self) {
+    /// Sends them without waiting for the answers: a lost one shows by not being heard, and a
+    /// slow one must not keep the next from being sent.
+    fn send_heartbeats(&self, tasks: &TaskTracker) {
         for partition in (0..self.broker.partitions()).map(Partition) {
-            // It goes on by itself, and a lost one shows by not being heard.
-            drop(self.broker.heartbeat(partition, &self.canary));
+            let heartbeat = self.broker.heartbeat(partition, &self.canary);
+            tasks.spawn(timeout(DEAF_AFTER, heartbeat));
         }
     }
 }

@@ -100,7 +100,7 @@ impl Server {
             metrics: metrics.clone(),
         };
         let sequencer = Sequencer::start(parts, &tasks, &stop);
-        tasks.spawn(pulse.clone().beat(sequencer.clone(), stop.clone()));
+        tasks.spawn(pulse.clone().beat(sequencer.clone(), tasks.clone(), stop.clone()));
         let chat = Chat::new(Shared {
             instance: instance.into(),
             lobby: config.lobby.clone(),

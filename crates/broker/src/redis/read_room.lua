@@ -35,7 +35,9 @@ if from <= to then
   local members = redis.call('ZRANGEBYSCORE', keys.targets, text(from), text(to))
   for _, member in ipairs(members) do
     local offset = tonumber(member)
-    if offset < from or offset > to then places[#places + 1] = offset end
+    if offset <= room.offset and (offset < from or offset > to) then
+      places[#places + 1] = offset
+    end
   end
   table.sort(places)
   for i = math.max(#places - targeting_max + 1, 1), #places do

@@ -37,22 +37,34 @@ pub(super) struct Said {
 pub(super) struct Known {
     pub(super) number: Partition,
     pub(super) keys: Keys,
-    /// The epoch that was last seen. Appends are meant for the one that is here when they come.
-    epoch: Mutex<Option<Epoch>>,
+    /// A few lines, and nothing in them blocks.
+    epochs: Mutex<Epochs>,
+}
+
+#[derive(Default)]
+struct Epochs {
+    /// The one that was last seen; appends are meant for the one that is here when they come.
+    current: Option<Epoch>,
+    /// The same, kept while there is none.
+    last: Option<Epoch>,
 }
 
 impl Known {
     pub(super) fn new(number: Partition, keys: Keys) -> Self {
-        Self { number, keys, epoch: Mutex::new(None) }
+        Self { number, keys, epochs: Mutex::default() }
     }
 
     pub(super) fn epoch(&self) -> Option<Epoch> {
-        *self.epoch.lock()
+        self.epochs.lock().current
     }
 
     /// Takes note of the epoch that Redis names, and says so if it is another one.
     pub(super) fn learn(&self, epoch: Epoch) {
-        let before = self.epoch.lock().replace(epoch);
+        let before = {
+            let mut epochs = self.epochs.lock();
+            epochs.current = Some(epoch);
+            epochs.last.replace(epoch)
+        };
         let partition = self.number.0;
         match before {
             None => info!(partition, %epoch, "the partition's epoch is known"),
@@ -61,6 +73,11 @@ impl Known {
             }
             Some(_) => {}
         }
+    }
+
+    /// Takes note that the partition is not there.
+    pub(super) fn forget(&self) {
+        self.epochs.lock().current = None;
     }
 
     /// The call that says where the partition stands, and makes it if there is none.

@@ -2,5 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod appends;
+mod bench;
 mod conformance;
+mod script;
 mod server;
+mod settings;
+mod subscription;

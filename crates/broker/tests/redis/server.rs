@@ -1,7 +1,7 @@
 //! A redis-server of a test's own: its port, its directory, its process.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     sync::{Mutex, mpsc},

@@ -192,7 +192,12 @@ impl<'a> Session<'a> {
                 }
                 backlog.settle(answered, true);
             }
-            Verdict::Fenced => {
+            Verdict::Fenced(other) => {
+                // First, so that whoever tries again is not sent for the same epoch.
+                match other {
+                    Some(other) => lane.known().learn(other),
+                    None => lane.known().forget(),
+                }
                 counters.appends_fenced.add(1);
                 backlog.settle(Err(AppendError::Fenced), false);
                 self.stop_for("the partition's epoch is another one");

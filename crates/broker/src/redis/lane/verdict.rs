@@ -27,7 +27,7 @@ pub(super) enum Verdict {
     /// It is in the log, and could not be published.
     Unpublished { answered: Answered, now: u64, why: String },
     /// The partition has another epoch, or none. Nothing was stored.
-    Fenced,
+    Fenced(Option<Epoch>),
     /// It was not carried out, and can be sent again.
     NotNow(String),
     /// Redis' clock says that its time is over. Nothing was stored.
@@ -46,7 +46,7 @@ pub(super) fn judge(value: Value, epoch: Epoch) -> Verdict {
         return refused(text);
     }
     match Reply::read(value) {
-        Ok(Reply::Missing) => Verdict::Fenced,
+        Ok(Reply::Missing) => Verdict::Fenced(None),
         Ok(Reply::Said(word, fields)) => {
             said(&word, fields, epoch).unwrap_or_else(Verdict::Strange)
         }
@@ -77,7 +77,7 @@ fn said(word: &str, mut fields: reply::Fields, epoch: Epoch) -> Result<Verdict, 
         }
         "conflict" => answered(Err(AppendError::Conflict), fields.number()?),
         "refused" => Ok(refused(fields.text()?)),
-        "fenced" => Ok(Verdict::Fenced),
+        "fenced" => Ok(Verdict::Fenced(Some(fields.epoch()?))),
         "late" => Ok(Verdict::Late { now: fields.number()? }),
         _ => Err(reply::strange()),
     }

@@ -1,0 +1,203 @@
+//! Addresses, credentials and settings of the server; and what the log says about them.
+
+use std::{
+    cell::RefCell,
+    fmt,
+    sync::{Arc, Once},
+};
+
+use broker::{
+    Broker, Error, State,
+    redis::{Config, Redis},
+};
+use tokio_util::task::TaskTracker;
+use tracing::{Event, Metadata, Subscriber, field, span};
+
+use crate::{
+    bench::{P0, connected, connection, draft, expect_live, heard, listen, patient, until, within},
+    server::Server,
+};
+
+thread_local! {
+    /// The log lines of one test: its runtime has no thread but the test's own.
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Collects the log lines of each thread apart.
+struct Lines;
+
+impl Lines {
+    /// From here on the lines are collected.
+    fn collect() -> Self {
+        static ONCE: Once = Once::new();
+        // One for the whole process: which lines are wanted is remembered across threads.
+        ONCE.call_once(|| tracing::subscriber::set_global_default(Self).unwrap());
+        Self
+    }
+
+    fn all(&self) -> Vec<String> {
+        LINES.with_borrow(Clone::clone)
+    }
+
+    fn with(&self, words: &str) -> usize {
+        self.all().iter().filter(|line| line.contains(words)).count()
+    }
+}
+
+struct Line(String);
+
+impl field::Visit for Line {
+    fn record_debug(&mut self, field: &field::Field, value: &dyn fmt::Debug) {
+        self.0 += &format!(" {field}={value:?}");
+    }
+}
+
+impl Subscriber for Lines {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("broker")
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        LINES.with_borrow_mut(|lines| lines.push(line.0));
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+fn started(url: String) -> Arc<Redis> {
+    Redis::start(Config::new(url), &TaskTracker::new()).unwrap()
+}
+
+#[tokio::test]
+async fn the_log_has_one_line_on_loss_and_one_on_return() {
+    let lines = Lines::collect();
+    let server = Server::start();
+    let redis = connected(&server, patient()).await;
+    assert_eq!(lines.with("message=connected to Redis"), 1, "{:#?}", lines.all());
+    for turn in 1..=2 {
+        let failed = redis.counts().connections_failed;
+        server.stop();
+        until("many tries", async || redis.counts().connections_failed > failed + 4).await;
+        assert!(matches!(redis.state(), State::Away(_)));
+        assert_eq!(lines.with("message=Redis is lost"), turn, "{:#?}", lines.all());
+        server.run();
+        connection(&redis).await;
+        assert_eq!(lines.with("message=Redis is back"), turn, "{:#?}", lines.all());
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_used_and_never_shown() {
+    let lines = Lines::collect();
+    let server = Server::start_with(&["--requirepass", "hush-hush"]);
+    let with = |credentials: &str| server.url().replace("//", &format!("//{credentials}@"));
+    for wrong in ["", "wrong-hush", "me:hush-hush"] {
+        let redis =
+            started(if wrong.is_empty() { server.url() } else { with(&format!(":{wrong}")) });
+        until("it is refused", async || redis.counts().connections_failed > 2).await;
+        assert_eq!(redis.state(), State::Connecting);
+        assert!(within(redis.head(P0)).await.is_err());
+    }
+    let redis = started(with(":hush-hush"));
+    connection(&redis).await;
+    within(redis.append(draft("lobby", "some-id1", "text"))).await.unwrap();
+    assert_eq!(redis.description().name, server.url());
+    assert!(lines.with("no Redis yet") >= 3, "{:#?}", lines.all());
+    assert_eq!(lines.with("hush"), 0, "{:#?}", lines.all());
+}
+
+#[tokio::test]
+async fn a_redis_that_may_drop_entries_is_not_used() {
+    let server = Server::start_with(&["--maxmemory-policy", "allkeys-lru"]);
+    let redis = started(server.url());
+    until("it is refused", async || redis.counts().connections_failed > 2).await;
+    assert_ne!(redis.state(), State::Connected);
+    assert_eq!(server.must(&["KEYS", "*"]), "", "nothing was written to it");
+    server.must(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    connection(&redis).await;
+}
+
+#[tokio::test]
+async fn settings_that_may_not_be_asked_for_are_only_warned_of() {
+    let lines = Lines::collect();
+    let server = Server::start();
+    server.must(&["ACL", "SETUSER", "default", "-config", "-info"]);
+    let redis = started(server.url());
+    connection(&redis).await;
+    assert_eq!(lines.with("make sure that maxmemory-policy is noeviction"), 1);
+    within(redis.append(draft("lobby", "some-id1", "text"))).await.unwrap();
+}
+
+#[tokio::test]
+async fn databases_are_worlds_of_their_own() {
+    let server = Server::start();
+    let (zero, three) = (started(server.url()), started(format!("{}/3", server.url())));
+    connection(&zero).await;
+    connection(&three).await;
+    let mut deliveries = [listen(&zero).await, listen(&three).await];
+    for (redis, text) in [(&zero, "in zero"), (&three, "in three")] {
+        let made = within(redis.append(draft("lobby", "the-same-id", text))).await.unwrap();
+        assert_eq!((made.seq, made.duplicate), (1, false));
+    }
+    for (deliveries, text) in deliveries.iter_mut().zip(["in zero", "in three"]) {
+        assert_eq!(heard(deliveries).await.bytes, text);
+    }
+    let epochs = [within(zero.head(P0)).await.unwrap(), within(three.head(P0)).await.unwrap()];
+    assert_ne!(epochs[0].epoch, epochs[1].epoch);
+}
+
+#[tokio::test]
+async fn prefixes_are_worlds_of_their_own() {
+    let server = Server::start();
+    let config = Config { prefix: "other".into(), ..Config::new(server.url()) };
+    let other = Redis::start(config, &TaskTracker::new()).unwrap();
+    connection(&other).await;
+    within(other.append(draft("lobby", "some-id1", "text"))).await.unwrap();
+    for key in server.must(&["KEYS", "*"]).lines() {
+        assert!(key.starts_with("other:{p0}"), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_unix_socket_will_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("redis.sock");
+    let socket = socket.to_str().unwrap();
+    let _server = Server::start_with(&["--unixsocket", socket]);
+    let redis = started(format!("redis+unix://{socket}"));
+    connection(&redis).await;
+    let mut deliveries = redis.follow(P0);
+    expect_live(&mut deliveries).await;
+    within(redis.append(draft("lobby", "some-id1", "text"))).await.unwrap();
+    assert_eq!(heard(&mut deliveries).await.seq, 1);
+}
+
+#[tokio::test]
+async fn what_is_no_redis_is_waited_for_like_a_redis_that_is_away() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    let tasks = TaskTracker::new();
+    tasks.spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ =
+                tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 No\r\n\r\n").await;
+        }
+    });
+    let redis = started(url);
+    until("it is tried", async || redis.counts().connections_failed > 2).await;
+    assert_eq!(redis.state(), State::Connecting);
+    assert!(matches!(within(redis.head(P0)).await, Err(Error::Unavailable(_))));
+}

@@ -1,0 +1,150 @@
+//! The subscription: whatever may have been missed is announced, and it comes back by itself.
+
+use broker::{Broker, Delivery, Limits};
+
+use crate::{
+    bench::{
+        Stream, connected, delivered, draft, expect_interrupted, expect_live, heard, listen,
+        log_of, numbered, patient, until, within,
+    },
+    server::Server,
+};
+
+#[tokio::test]
+async fn a_closed_subscription_is_an_interruption_and_comes_back() {
+    let server = Server::start();
+    let redis = connected(&server, patient()).await;
+    let mut deliveries = listen(&redis).await;
+    for turn in 0..3 {
+        within(redis.append(numbered(turn))).await.unwrap();
+        assert_eq!(heard(&mut deliveries).await.seq, turn as u64 + 1);
+        assert_eq!(server.kill_clients("palabre-sub"), 1);
+        expect_interrupted(&mut deliveries).await;
+        expect_live(&mut deliveries).await;
+    }
+    assert_eq!(redis.counts().subscriptions_interrupted, 3);
+}
+
+#[tokio::test]
+async fn what_is_heard_between_interruptions_is_the_log_without_holes() {
+    let server = Server::start();
+    let redis = connected(&server, patient()).await;
+    let mut deliveries = listen(&redis).await;
+    let mut closed = 0;
+    let close = |_| closed += server.kill_clients("palabre-sub");
+    let answers = Stream::of(&redis, 0..3_000).answers(400, close).await;
+    assert!(closed > 0, "in the middle");
+    assert!(answers.iter().all(Result::is_ok), "nobody waits for a subscription");
+    let log = log_of(&redis).await;
+    let (mut last, mut interruptions, mut live) = (0, 0, true);
+    while last < 3_000 {
+        match delivered(&mut deliveries).await {
+            Delivery::Entry(_, record) => {
+                assert!(live, "nothing comes between Interrupted and Live");
+                assert_eq!(*record, log[record.seq as usize - 1]);
+                assert!(record.seq > last, "in order, at most once");
+                let is_next = record.seq == last + 1;
+                assert!(is_next || interruptions > 0, "a gap is announced");
+                last = record.seq;
+            }
+            Delivery::Interrupted => {
+                live = false;
+                interruptions += 1;
+            }
+            Delivery::Live => {
+                live = true;
+                // Whoever follows would read the log now; here another entry ends the wait.
+                if last < 3_000 {
+                    within(redis.append(draft("lobby", &format!("more-{interruptions:06}"), "x")))
+                        .await
+                        .unwrap();
+                    let log = log_of(&redis).await;
+                    assert!(log.len() > 3_000);
+                    break;
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(interruptions > 0);
+}
+
+#[tokio::test]
+async fn a_redis_that_went_away_is_an_interruption_at_once() {
+    let server = Server::start();
+    let redis = connected(&server, patient()).await;
+    let mut deliveries = listen(&redis).await;
+    server.stop();
+    expect_interrupted(&mut deliveries).await;
+    server.run();
+    expect_live(&mut deliveries).await;
+    within(redis.append(numbered(0))).await.unwrap();
+    assert_eq!(heard(&mut deliveries).await.seq, 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_only_half_there_is_found() {
+    let server = Server::start();
+    let redis = connected(&server, patient()).await;
+    let mut deliveries = listen(&redis).await;
+    server.freeze();
+    expect_interrupted(&mut deliveries).await;
+    server.thaw();
+    expect_live(&mut deliveries).await;
+}
+
+#[tokio::test]
+async fn being_cut_off_for_reading_slowly_is_an_interruption() {
+    let server = Server::start();
+    let redis = connected(&server, patient()).await;
+    let mut deliveries = listen(&redis).await;
+    server.must(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 256kb 0 0"]);
+    // One publication that exceeds the limit by itself cuts off whoever hears it.
+    server.must(&["PUBLISH", "palabre:{p0}:0", &"x".repeat(1 << 20)]);
+    expect_interrupted(&mut deliveries).await;
+    expect_live(&mut deliveries).await;
+    within(redis.append(numbered(0))).await.unwrap();
+    assert_eq!(heard(&mut deliveries).await.seq, 1);
+}
+
+#[tokio::test]
+async fn what_others_publish_is_counted_and_ignored() {
+    let server = Server::start();
+    let redis = connected(&server, patient()).await;
+    let mut deliveries = listen(&redis).await;
+    for publication in ["", "hello", "1e ", "9e abcdefghijklmnop 1\nr1 1 1 0 1 1\nui", "1s 9\n"] {
+        server.must(&["PUBLISH", "palabre:{p0}:0", publication]);
+    }
+    within(redis.append(numbered(0))).await.unwrap();
+    assert_eq!(heard(&mut deliveries).await.seq, 1);
+    assert_eq!(redis.counts().publications_undecodable, 5);
+}
+
+#[tokio::test]
+async fn a_full_queue_is_an_interruption_and_goes_on_when_there_is_room() {
+    let server = Server::start();
+    let redis = connected(&server, Limits { delivery_queue: 10, ..patient() }).await;
+    let mut slow = listen(&redis).await;
+    let mut quick = listen(&redis).await;
+    let answers = Stream::of(&redis, 0..50).answers(99, |_| ()).await;
+    assert!(answers.iter().all(Result::is_ok));
+    until("the queue is full", async || redis.counts().followers_overflowed > 0).await;
+    let last = expect_interrupted(&mut slow).await;
+    assert_eq!(last, 9, "all places but the one for the interruption");
+    expect_live(&mut slow).await;
+    drop(quick.try_recv());
+    within(redis.append(numbered(50))).await.unwrap();
+    let next = heard(&mut slow).await.seq;
+    assert!(next > last && next <= 51);
+}
+
+#[tokio::test]
+async fn a_follower_before_there_is_a_redis_hears_when_it_comes() {
+    let server = Server::prepare(&[]);
+    let redis = crate::bench::start(&server, patient());
+    let mut deliveries = redis.follow(crate::bench::P0);
+    until("a try", async || redis.counts().connections_failed > 1).await;
+    assert!(deliveries.try_recv().is_err());
+    server.run();
+    expect_live(&mut deliveries).await;
+}

@@ -13,8 +13,8 @@ const LISTENS = /http:\/\/127\.0\.0\.1:(\d+)/g;
 
 /** Starts `palabre serve` on a free port and waits until it listens. */
 export async function serve(scope, args = ['--ephemeral'], { env, name = 'palabre' } = {}) {
-  const all = ['serve', '--bind', '127.0.0.1', '--port', '0', ...args];
-  const program = new Program(scope, name, BINARY, all, { env });
+  const port0 = args.includes('--port') ? [] : ['--port', '0'];
+  const program = new Program(scope, name, BINARY, ['serve', ...port0, ...args], { env });
   const [port] = await listening(program, 1);
   return new Instance(program, port);
 }
@@ -29,7 +29,7 @@ export async function ready(scope, args, options) {
 /** Several instances that share one Redis, all ready. */
 export async function cluster(scope, count, redis, args = []) {
   const names = Array.from({ length: count }, (_, at) => `palabre-${at}`);
-  const own = ['--redis', redis.url, ...args];
+  const own = ['--redis', redis.url, '--rate-limit', 'none', ...args];
   return Promise.all(names.map((name) => ready(scope, own, { name })));
 }
 

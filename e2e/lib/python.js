@@ -1,4 +1,4 @@
-// python-socketio's client, as a program of its own that speaks JSON lines.
+// python-socketio's two clients, as programs of their own that speak JSON lines.
 
 import { fileURLToPath } from 'node:url';
 import { Program } from './program.js';
@@ -6,6 +6,10 @@ import { until } from './waiting.js';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const PYTHON = here('../.venv/bin/python');
+const PROGRAMS = {
+  threads: here('../clients/python_stock.py'),
+  asyncio: here('../clients/python_async_stock.py'),
+};
 
 export class PythonStock {
   /** Everything that came as `chat message`, and the acknowledgements by number. */
@@ -14,10 +18,12 @@ export class PythonStock {
   #read = 0;
   #asked = 0;
 
-  static async connect(scope, instance, transport) {
+  /** `kind` is `threads`, which hears in any order, or `asyncio`. */
+  static async connect(scope, instance, { kind, transport }) {
     const client = new PythonStock();
-    client.name = `python on ${transport} at ${instance.port}`;
-    const args = [here('../clients/stock_client.py'), instance.url, transport];
+    client.name = `python (${kind}) on ${transport} at ${instance.port}`;
+    client.isOrdered = kind === 'asyncio';
+    const args = [PROGRAMS[kind], instance.url, transport];
     client.program = new Program(scope, client.name, PYTHON, args);
     client.program.child.stdout.on('data', () => client.#take());
     await until(`${client.name} connects`, () => {

@@ -1,7 +1,7 @@
 // Waiting for things that happen, each with a deadline. Nothing here waits for time to pass.
 
 /** How long anything may take before a test gives up on it, in milliseconds. */
-export const PATIENCE_MS = 30_000;
+export const PATIENCE_MS = 60_000;
 const LOOK_AGAIN_MS = 15;
 
 /**

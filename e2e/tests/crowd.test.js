@@ -12,7 +12,7 @@ const MESSAGES = 5;
 
 test('two hundred clients see the same entries in the same order', async (scope) => {
   const redis = await Redis.start(scope);
-  const instances = await cluster(scope, 2, redis, ['--rate-limit', 'none']);
+  const instances = await cluster(scope, 2, redis);
   const transports = Object.keys(TRANSPORTS);
   const places = Array.from({ length: CLIENTS }, (_, at) => ({
     instance: instances[at % instances.length],

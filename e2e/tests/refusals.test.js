@@ -58,7 +58,7 @@ test('every release of the client is refused clearly, on every transport', async
 test('the Python client is refused just so', async (scope) => {
   const instance = await ready(scope, ['--ephemeral']);
   for (const transport of ['polling', 'websocket']) {
-    const client = await PythonStock.connect(scope, instance, transport);
+    const client = await PythonStock.connect(scope, instance, { kind: 'threads', transport });
     for (const [what, payload, code] of REFUSED.filter(([, payload]) => isJson(payload))) {
       await assertRefused(client, [payload], what, code);
     }

@@ -10,7 +10,13 @@ import { Redis } from '../lib/redis.js';
 import { test } from '../lib/test.js';
 import { until } from '../lib/waiting.js';
 
-const PYTHON_TRANSPORTS = ['polling', 'websocket', 'polling,websocket'];
+const PYTHON_KINDS = [
+  { kind: 'threads', transport: 'polling' },
+  { kind: 'threads', transport: 'websocket' },
+  { kind: 'asyncio', transport: 'polling' },
+  { kind: 'asyncio', transport: 'websocket' },
+  { kind: 'asyncio', transport: 'polling,websocket' },
+];
 
 /** One JavaScript client of each release over each transport at each of the instances. */
 function everyStock(scope, instances) {
@@ -22,9 +28,7 @@ function everyStock(scope, instances) {
 }
 
 function everyPython(scope, instances) {
-  const places = instances.flatMap((instance) =>
-    PYTHON_TRANSPORTS.map((transport) => [instance, transport]),
-  );
+  const places = instances.flatMap((instance) => PYTHON_KINDS.map((kind) => [instance, kind]));
   return Promise.all(places.map(([instance, kind]) => PythonStock.connect(scope, instance, kind)));
 }
 

@@ -2,6 +2,9 @@
 
 Reads lines {"number": n, "argument": x} and emits each as `chat message`; writes what it is told
 as JSON lines: {"connected": transport}, {"heard": x}, {"number": n, "answer": x}.
+
+This client runs every handler in a thread of its own, so the order in which it says what it heard
+is not the order in which it came: python_async_stock.py tells that.
 """
 
 import json
@@ -10,7 +13,7 @@ import threading
 
 import socketio
 
-URL, TRANSPORT = sys.argv[1:]
+URL, TRANSPORTS = sys.argv[1:]
 lock = threading.Lock()
 client = socketio.Client()
 
@@ -25,7 +28,7 @@ def heard(data):
     tell(heard=data)
 
 
-client.connect(URL, transports=TRANSPORT.split(","))
+client.connect(URL, transports=TRANSPORTS.split(","))
 tell(connected=client.transport())
 for line in sys.stdin:
     request = json.loads(line)

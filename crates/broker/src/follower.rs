@@ -190,7 +190,7 @@ impl Follower {
 
     /// When [`Follower::handle_timeout`] must be called, if nothing happens before.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        let given_up = self.stuck_since.map(|since| since + self.limits.hold);
+        let given_up = self.stuck_since.map(|since| since.saturating_add(self.limits.hold));
         let unanswered = self.asked.map(|asked| asked.deadline);
         [given_up, unanswered, self.retry_at].into_iter().flatten().min()
     }
@@ -260,7 +260,7 @@ impl Follower {
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
         }
-        if self.stuck_since.is_some_and(|since| since + self.limits.hold <= now) {
+        if self.stuck_since.is_some_and(|since| since.saturating_add(self.limits.hold) <= now) {
             self.give_up();
         }
         self.go_on(now);
@@ -283,10 +283,10 @@ impl Follower {
         if let Some(last) = self.last {
             if epoch != last.epoch {
                 self.doubt(Trust::Doubted);
-            } else if record.seq <= last.seq {
-                if self.recent.contradicts(&record) {
-                    self.doubt(Trust::Broken);
-                }
+            } else if self.recent.contradicts(&record) {
+                self.doubt(Trust::Broken);
+            }
+            if self.trust == Trust::Whole && record.seq <= last.seq {
                 return;
             }
         }
@@ -297,7 +297,7 @@ impl Follower {
 
     /// Compares a heartbeat's head with what we have.
     fn compare(&mut self, head: Head) {
-        let Some(last) = self.last else { return };
+        let Some(last) = self.last else { return self.reach(head) };
         if head.epoch != last.epoch || head.seq < last.seq {
             self.doubt(Trust::Doubted);
         } else if head.seq > self.held.newest().map_or(last.seq, |newest| newest.seq) {

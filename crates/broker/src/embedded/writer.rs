@@ -207,12 +207,14 @@ impl Writer {
             };
             stored.answers.push(answer);
         }
-        if stored.tip != self.tip {
-            let Tip { seq, at, .. } = stored.tip;
-            work.prepare_cached("UPDATE log SET seq = ?1, at = ?2")
-                .and_then(|mut update| update.execute([signed(seq), signed(at)]))
-                .map_err(not_stored)?;
+        let Tip { seq, at, .. } = stored.tip;
+        if seq == self.tip.seq {
+            // Only duplicates and refusals: nothing to make durable, and nothing that could fail.
+            return Ok(stored);
         }
+        work.prepare_cached("UPDATE log SET seq = ?1, at = ?2")
+            .and_then(|mut update| update.execute([signed(seq), signed(at)]))
+            .map_err(not_stored)?;
         // If this fails, the commit may already be in the file, where a restart finds it.
         work.commit().map_err(|error| Failed::new(&error, true))?;
         Ok(stored)

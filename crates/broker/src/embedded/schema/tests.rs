@@ -1,1 +1,138 @@
+use std::path::PathBuf;
 
+use tempfile::TempDir;
+
+use super::*;
+
+fn place() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("palabre.sqlite");
+    (directory, path)
+}
+
+fn version(db: &Connection) -> u32 {
+    db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn new_log_begins_empty_and_stays_the_same() {
+    let (_directory, path) = place();
+    let (db, tip) = open_writer(&path).unwrap();
+    assert_eq!((tip.seq, tip.at), (0, 0));
+    assert_eq!(version(&db) as usize, STEPS.len());
+    drop(db);
+    assert_eq!(open_writer(&path).unwrap().1, tip);
+    let (_other_directory, other) = place();
+    assert_ne!(open_writer(&other).unwrap().1.epoch, tip.epoch);
+}
+
+#[test]
+fn everything_is_durable_when_it_is_committed() {
+    let (_directory, path) = place();
+    let (db, _) = open_writer(&path).unwrap();
+    let mode: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+    let synchronous: u32 = db.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+    assert_eq!((mode.as_str(), synchronous), ("wal", 2));
+}
+
+#[test]
+fn older_schema_is_brought_up_to_date_with_its_entries() {
+    let (_directory, path) = place();
+    let (mut db, tip) = open_writer(&path).unwrap();
+    let steps = [STEPS[0], "ALTER TABLE rooms ADD COLUMN colour TEXT", "CREATE TABLE more (x)"];
+    migrate(&mut db, &steps).unwrap();
+    assert_eq!(version(&db), 3);
+    db.execute("INSERT INTO rooms VALUES (1, 'a', 0, 0, 'red')", []).unwrap();
+    migrate(&mut db, &steps).unwrap();
+    assert_eq!(super::tip(&db).unwrap(), tip);
+}
+
+#[test]
+fn step_that_fails_changes_nothing() {
+    let (_directory, path) = place();
+    let (mut db, tip) = open_writer(&path).unwrap();
+    let steps = [STEPS[0], "CREATE TABLE more (x)", "CREATE TABLE more (y)"];
+    migrate(&mut db, &steps).unwrap_err();
+    assert_eq!(version(&db), 1);
+    assert!(!db.table_exists(None, "more").unwrap());
+    assert_eq!(super::tip(&db).unwrap(), tip);
+}
+
+#[test]
+fn newer_schema_is_refused_and_left_alone() {
+    let (_directory, path) = place();
+    let (mut db, _) = open_writer(&path).unwrap();
+    migrate(&mut db, &[STEPS[0], "CREATE TABLE more (x)"]).unwrap();
+    drop(db);
+    let known = STEPS.len() as u32;
+    assert_eq!(open_writer(&path).map(|_| ()), Err(Error::NewerSchema { found: known + 1, known }));
+    assert_eq!(version(&Connection::open(&path).unwrap()), 2);
+}
+
+#[track_caller]
+fn refused(path: &Path, words: &str) {
+    match open_writer(path) {
+        Err(Error::Damaged(text)) => {
+            assert!(text.contains(words) && text.contains("palabre.sqlite"), "{text}");
+        }
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => panic!("it was opened"),
+    }
+}
+
+#[test]
+fn database_of_another_program_is_refused_and_left_alone() {
+    let (_directory, path) = place();
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)").unwrap();
+    drop(db);
+    refused(&path, "another program");
+    Connection::open(&path).unwrap().pragma_update(None, "application_id", 7).unwrap();
+    refused(&path, "another program");
+    let db = Connection::open(&path).unwrap();
+    assert_eq!(db.query_row("SELECT x FROM theirs", [], |row| row.get::<_, i64>(0)), Ok(1));
+}
+
+#[test]
+fn file_that_is_no_database_is_refused_and_left_alone() {
+    let (_directory, path) = place();
+    let text = "not a database, but somebody's diary ".repeat(300);
+    std::fs::write(&path, &text).unwrap();
+    refused(&path, "not a database");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn log_that_contradicts_itself_is_refused() {
+    let cases = [
+        ("UPDATE log SET epoch = 'short'", "short"),
+        ("UPDATE log SET seq = 5", "newest entry is 5"),
+        ("INSERT INTO entries VALUES (3, 1, 1, 1, 'u', 'i', NULL, x'00')", "holds Some(3)"),
+        ("DELETE FROM log", "no rows"),
+        ("DROP TABLE log", "no such table"),
+        ("DROP TABLE entries", "no such table"),
+    ];
+    for (sql, words) in cases {
+        let (_directory, path) = place();
+        open_writer(&path).unwrap().0.execute_batch(sql).unwrap();
+        refused(&path, words);
+    }
+}
+
+#[test]
+fn readers_can_not_write() {
+    let (_directory, path) = place();
+    let writer = open_writer(&path).unwrap();
+    let reader = open_reader(&path).unwrap();
+    reader.execute("UPDATE log SET seq = 5", []).unwrap_err();
+    drop(writer);
+}
+
+#[test]
+fn numbers_outlive_the_sign() {
+    for number in [0, 1, i64::MAX as u64] {
+        assert_eq!(unsigned(signed(number)), number);
+    }
+    assert_eq!(signed(u64::MAX), i64::MAX);
+    assert_eq!(unsigned(-1), 0);
+}

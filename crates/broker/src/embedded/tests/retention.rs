@@ -1,0 +1,173 @@
+//! Time and what it takes away: clocks that go back, ids, trimming, redaction.
+
+use super::*;
+
+const DAY: u64 = 24 * 60 * 60 * 1_000;
+
+fn open(directory: Option<&TempDir>, limits: &Limits, hand: &Hand) -> Arc<Embedded> {
+    let path = directory.map(TempDir::path);
+    Embedded::open_with(path, limits.clone(), hand.clock()).unwrap()
+}
+
+async fn count(log: &Embedded, table: &'static str) -> i64 {
+    on_writer(log, move |db| {
+        db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    })
+    .await
+}
+
+/// Lets the writer sweep until a table has so many rows.
+async fn swept(log: &Embedded, table: &'static str, rows: i64) {
+    within(async {
+        while count(log, table).await != rows {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+async fn room(log: &Embedded, name: &str) -> (Vec<u64>, bool) {
+    let page = within(log.read_room(name, Range::After(0), 10_000)).await.unwrap();
+    (page.records.iter().map(|record| record.offset).collect(), page.reaches_back)
+}
+
+async fn partition(log: &Embedded) -> (Vec<u64>, bool) {
+    let page = within(log.read_partition(Partition(0), 0, u64::MAX, 10_000)).await.unwrap();
+    (page.records.iter().map(|record| record.seq).collect(), page.reaches_back)
+}
+
+#[tokio::test]
+async fn time_does_not_go_back_with_the_clock() {
+    let (directory, hand) = (tempfile::tempdir().unwrap(), Hand::at(5_000));
+    let log = open(Some(&directory), &Limits::embedded(), &hand);
+    assert_eq!(append(&log, "lobby", 1).await.at, 5_000);
+    hand.set(4_000);
+    assert_eq!(append(&log, "lobby", 2).await.at, 5_000);
+    assert_eq!(append(&log, "other", 3).await.at, 5_000);
+    within(log.close()).await;
+    hand.set(3_000);
+    let log = open(Some(&directory), &Limits::embedded(), &hand);
+    assert_eq!(append(&log, "lobby", 4).await.at, 5_000);
+    hand.set(6_000);
+    assert_eq!(append(&log, "lobby", 5).await.at, 6_000);
+}
+
+#[tokio::test]
+async fn ids_are_remembered_for_their_window_and_then_swept() {
+    let (directory, hand) = (tempfile::tempdir().unwrap(), Hand::at(DAY));
+    let log = open(Some(&directory), &Limits::embedded(), &hand);
+    let first = append(&log, "lobby", 1).await;
+    hand.set(2 * DAY);
+    assert_eq!(append(&log, "lobby", 1).await, Appended { duplicate: true, ..first });
+    append(&log, "lobby", 2).await;
+    hand.set(2 * DAY + 1);
+    let again = append(&log, "lobby", 1).await;
+    assert_eq!((again.seq, again.duplicate), (3, false));
+    assert!(append(&log, "lobby", 1).await.duplicate);
+    assert_eq!(count(&log, "ids").await, 2);
+    hand.set(3 * DAY + 1);
+    swept(&log, "ids", 1).await;
+    assert!(append(&log, "lobby", 1).await.duplicate, "this one is still in its window");
+    assert_eq!(count(&log, "entries").await, 3, "on disk entries stay");
+}
+
+#[tokio::test]
+async fn old_entries_are_gone_at_once_and_deleted_later() {
+    let (directory, hand) = (tempfile::tempdir().unwrap(), Hand::at(DAY));
+    let age = Duration::from_secs(1_000);
+    let limits = Limits { room_age: age, partition_age: age / 2, ..Limits::default() };
+    let log = open(Some(&directory), &limits, &hand);
+    for number in 1..=10 {
+        hand.set(DAY + number as u64 * 100_000);
+        append(&log, if number % 2 == 0 { "even" } else { "odd" }, number).await;
+    }
+    // Now it is 1,000 seconds; the first entry was made at 100. Rounds are a minute apart.
+    assert_eq!(partition(&log).await, ((5..=10).collect(), false));
+    assert_eq!(room(&log, "odd").await, ((1..=5).collect(), true));
+    hand.set(DAY + 1_100_000);
+    assert_eq!(room(&log, "odd").await, ((1..=5).collect(), true), "just not too old");
+    hand.set(DAY + 1_100_001);
+    assert_eq!(room(&log, "odd").await, ((2..=5).collect(), false));
+    assert_eq!(room(&log, "even").await, ((1..=5).collect(), true));
+    hand.set(DAY + 1_450_000);
+    assert_eq!(partition(&log).await, (vec![10], false));
+    assert_eq!(room(&log, "odd").await, ((3..=5).collect(), false));
+    assert_eq!(room(&log, "even").await, ((3..=5).collect(), false));
+    swept(&log, "entries", 6).await;
+    assert_eq!(count(&log, "ids").await, 6, "ids are dropped with their entries");
+    assert_eq!(room(&log, "odd").await, ((3..=5).collect(), false));
+    hand.set(DAY + 4_000_000);
+    assert_eq!(room(&log, "odd").await, (vec![], false));
+    swept(&log, "entries", 0).await;
+    let appended = append(&log, "odd", 11).await;
+    assert_eq!((appended.seq, appended.offset), (11, 6));
+    within(log.close()).await;
+    // Who keeps more from now on doesn't get back what was deleted.
+    let log = open(Some(&directory), &Limits::embedded(), &hand);
+    assert_eq!(room(&log, "odd").await, (vec![6], false));
+    assert_eq!(room(&log, "even").await, (vec![], false));
+    assert_eq!(partition(&log).await, (vec![11], false));
+}
+
+#[tokio::test]
+async fn partition_window_keeps_what_a_room_no_longer_shows() {
+    let (directory, hand) = (tempfile::tempdir().unwrap(), Hand::at(DAY));
+    let limits = Limits { room_entries: 2, partition_entries: 5, ..Limits::embedded() };
+    let log = open(Some(&directory), &limits, &hand);
+    append(&log, "quiet", 1).await;
+    for number in 2..=11 {
+        append(&log, "lobby", number).await;
+    }
+    assert_eq!(room(&log, "lobby").await, (vec![9, 10], false));
+    assert_eq!(room(&log, "quiet").await, (vec![1], true));
+    assert_eq!(partition(&log).await, ((7..=11).collect(), false));
+    hand.set(DAY + 70_000);
+    swept(&log, "entries", 6).await;
+    assert_eq!(room(&log, "quiet").await, (vec![1], true), "a hole in the partition is none here");
+    assert_eq!(partition(&log).await, ((7..=11).collect(), false));
+}
+
+#[tokio::test]
+async fn sweeping_goes_in_steps_until_all_is_done() {
+    let hand = Hand::at(DAY);
+    let limits = Limits { room_entries: 1, partition_entries: 0, ..Limits::embedded() };
+    let log = open(None, &limits, &hand);
+    let calls: Vec<_> = (0..5_000)
+        .map(|number| log.append(draft(&format!("room {}", number % 450), number)))
+        .collect();
+    for call in calls {
+        within(call).await.unwrap();
+    }
+    hand.set(DAY + 70_000);
+    swept(&log, "entries", 450).await;
+    assert_eq!(room(&log, "room 3").await, (vec![12], false));
+}
+
+#[tokio::test]
+async fn what_was_redacted_or_trimmed_is_in_no_file_any_more() {
+    let (directory, hand) = (tempfile::tempdir().unwrap(), Hand::at(DAY));
+    let limits = Limits { room_entries: 5, partition_entries: 5, ..Limits::embedded() };
+    let log = open(Some(&directory), &limits, &hand);
+    let secret = |number, text: &str| Draft { bytes: text.to_owned().into(), ..draft("a", number) };
+    within(log.append(secret(1, "the trimmed secret"))).await.unwrap();
+    for number in 2..=5 {
+        append(&log, "a", number).await;
+    }
+    within(log.append(secret(6, "the redacted secret"))).await.unwrap();
+    let redaction = Draft { target: Some(6), redact: Some("gone".into()), ..draft("a", 7) };
+    let kept = |directory: &TempDir, text: &str| {
+        let mut files = std::fs::read_dir(directory.path()).unwrap();
+        files.any(|file| {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            bytes.windows(text.len()).any(|window| window == text.as_bytes())
+        })
+    };
+    assert!(kept(&directory, "the trimmed secret") && kept(&directory, "the redacted secret"));
+    within(log.append(redaction)).await.unwrap();
+    hand.set(DAY + 70_000);
+    swept(&log, "entries", 5).await;
+    within(log.close()).await;
+    assert!(!kept(&directory, "the trimmed secret"));
+    assert!(!kept(&directory, "the redacted secret"));
+    assert!(kept(&directory, "text 5"));
+}

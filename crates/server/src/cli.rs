@@ -2,29 +2,25 @@
 //! program ends.
 //!
 //! Options come from the table in [`crate::config::options`]; nothing is said about them here.
-//! Commands that only answer with a text are carried out here; instances run in [`serve`].
+//! What commands do is the matter of [`crate::serve`] and of the load generator.
 
 mod args;
 mod error;
 mod flags;
+mod run;
 
 use std::{
     ffi::OsString,
-    io::{self, IsTerminal, Write},
-    process::ExitCode,
+    io::{self, IsTerminal},
 };
 
 use clap::{CommandFactory, FromArgMatches};
 
 pub use error::CliError;
+pub use run::main;
 
-use crate::{
-    StartError,
-    config::{
-        Bind, Config, Loaded, Origin, Sources, colour_is_refused, environment, load, logging,
-        print as write,
-    },
-    serve,
+use crate::config::{
+    Bind, Config, Loaded, Origin, Sources, colour_is_refused, environment, load, print,
 };
 
 use args::{Ask, ConfigAsk, DemoArgs, Line};
@@ -37,6 +33,8 @@ pub enum Command {
     Serve(Box<Config>),
     /// Run several instances in one process, on one log in memory.
     Demo(Demo),
+    /// Load a running server.
+    Bench(loadtest::BenchArgs),
     /// Print this text on standard output and end.
     Print(String),
 }
@@ -49,45 +47,6 @@ pub struct Demo {
     pub config: Box<Config>,
     /// How many: at least one.
     pub instances: u16,
-}
-
-/// The program: carries out its command line, and says with what it ends. 2 is for what whoever
-/// started it can mend, 1 for the rest.
-pub fn main() -> ExitCode {
-    match parse(std::env::args_os()) {
-        Ok(Command::Serve(config)) => run(*config, serve::serve),
-        Ok(Command::Demo(Demo { config, instances })) => {
-            run(*config, async |config| serve::demo(config, instances).await)
-        }
-        Ok(Command::Print(text)) => match print(&text) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed(&error, ExitCode::FAILURE),
-        },
-        Err(error) => failed(&error, error.exit_code()),
-    }
-}
-
-fn run(config: Config, serve: impl AsyncFnOnce(Config) -> Result<(), StartError>) -> ExitCode {
-    if let Err(error) = logging::start(&config) {
-        return failed(&error, ExitCode::FAILURE);
-    }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(&error, ExitCode::FAILURE),
-    };
-    let outcome = runtime.block_on(serve(config));
-    // What must be finished has been waited for; the rest may not keep the program from ending.
-    runtime.shutdown_background();
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error, ExitCode::from(CliError::EXIT_CODE)),
-    }
-}
-
-fn failed(error: &dyn std::error::Error, code: ExitCode) -> ExitCode {
-    // Where nobody reads it, the exit code still says it.
-    let _ = writeln!(io::stderr(), "error: {error}");
-    code
 }
 
 /// Reads the command line of this process (its name first), and its environment.
@@ -117,21 +76,10 @@ pub fn parse_with(
         None => serve(line.serve.0, sources),
         Some(Ask::Serve(flags)) => serve(flags.0, sources),
         Some(Ask::Demo(demo)) => self::demo(demo, sources),
+        Some(Ask::Bench(bench)) => Ok(Command::Bench(bench)),
         Some(Ask::Config { ask }) => config(ask, sources),
         Some(Ask::Completions { shell }) => Ok(Command::Print(completions(shell))),
         Some(Ask::Man { command }) => man(command.as_deref()),
-    }
-}
-
-/// Prints a text on standard output; a reader that has gone away is no error.
-///
-/// # Errors
-/// Standard output can't be written.
-pub fn print(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => outcome,
     }
 }
 
@@ -158,8 +106,8 @@ fn demo(demo: DemoArgs, sources: Sources) -> Result<Command, CliError> {
 fn config(ask: ConfigAsk, sources: Sources) -> Result<Command, CliError> {
     let text = match ask {
         ConfigAsk::Check(flags) => valid(&loaded(flags.0, sources)?),
-        ConfigAsk::Print(flags) => write::as_file(&loaded(flags.0, sources)?),
-        ConfigAsk::Docs => write::as_documentation(),
+        ConfigAsk::Print(flags) => print::as_file(&loaded(flags.0, sources)?),
+        ConfigAsk::Docs => print::as_documentation(),
     };
     Ok(Command::Print(text))
 }

@@ -3,12 +3,18 @@
 
 #![expect(clippy::unwrap_used, reason = "what can't be set up fails the test")]
 
-use std::{ffi::OsString, process::Command as Program};
+use std::{
+    ffi::OsString,
+    io::{BufRead, BufReader},
+    process::{Child, Command as Program, Stdio},
+};
 
 use server::{
     cli::{Command, parse_with},
     config::{Bind, Config, Sources},
 };
+
+const BINARY: &str = env!("CARGO_BIN_EXE_palabre");
 
 fn parse(line: &[&str]) -> Result<Command, String> {
     parse_in(line, &[])
@@ -111,6 +117,7 @@ fn a_line_that_is_wrong_is_refused() {
         (&["demo", "--instances", "0"], "--instances: expected a number from 1 to 16, not '0'"),
         (&["demo", "--instances", "x"], "--instances: expected a number from 1 to 16, not 'x'"),
         (&["demo", "--port", "65535"], "--instances: there are no 2 ports from 65535 on"),
+        (&["bench", "--port", "1"], "--port: this command does not have this option (try --help)"),
         (&["config"], "a command is missing (try --help)"),
         (&["config", "chekc"], "'chekc': unknown command, did you mean 'check'?"),
         (&["completions"], "SHELL is missing (try --help)"),
@@ -195,10 +202,23 @@ fn scripts_and_manuals_know_the_options() {
     assert!(manual.contains("instances") && !manual.contains("REDIS_URL"), "{manual}");
 }
 
+#[test]
+fn a_load_test_is_understood() {
+    let Ok(Command::Bench(args)) = parse(&["bench", "--clients", "7", "--json"]) else {
+        panic!("no load test")
+    };
+    assert_eq!((args.clients, args.json), (7, true));
+    for line in [["bench", "--clients", "0"], ["bench", "--rate", "x9"]] {
+        let error = parse(&line).unwrap_err();
+        let names_both = error.starts_with(&format!("{}: ", line[1])) && error.contains(line[2]);
+        assert!(names_both && error.lines().count() == 1, "{error}");
+    }
+}
+
 /// The program itself, with nothing in its environment but what is given.
 fn program(line: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().unwrap();
-    let mut program = Program::new(env!("CARGO_BIN_EXE_palabre"));
+    let mut program = Program::new(BINARY);
     program.args(line).env_clear().envs(environment.iter().copied()).current_dir(&folder);
     std::fs::write(folder.path().join("palabre.toml"), "lobby = 'agora'").unwrap();
     let output = program.output().unwrap();
@@ -224,4 +244,39 @@ fn the_program_ends_with_the_right_code() {
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert!(out.contains("\nport = 81  # PORT\n"), "{out}");
     assert!(out.contains("\nlobby = \"agora\"  # palabre.toml:1\n"), "{out}");
+}
+
+/// Ends with the test, also when the test fails.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_server_is_loaded_and_the_result_is_the_exit_code() {
+    let mut serving = Program::new(BINARY);
+    serving.args(["serve", "--ephemeral", "--port", "0"]).stdout(Stdio::piped()).env_clear();
+    let mut serving = Running(serving.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(serving.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.split(' ').find(|word| word.starts_with("http://")).unwrap();
+
+    let load = ["bench", "--clients", "3", "--rate", "50", "--duration", "0.2", "--url", url];
+    let (code, out, err) = program(&[&load[..], &["--json"]].concat(), &[]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("\"deliveries\":30,") && out.ends_with("}\n"), "{out}");
+
+    // Every message is longer than the server takes.
+    let (code, out, err) = program(&[&load[..], &["--size", "5000"]].concat(), &[]);
+    assert_eq!(code, Some(1), "{out}{err}");
+    assert!(out.contains("too_large"), "{out}");
+
+    drop(serving);
+    let (code, out, err) = program(&load, &[]);
+    assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
+    assert!(err.lines().last().is_some_and(|line| line.starts_with("error: ")), "{err}");
 }

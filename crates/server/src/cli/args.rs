@@ -22,6 +22,13 @@ Examples:
   palabre demo                       open http://127.0.0.1:3000 and http://127.0.0.1:3001
   palabre demo --instances 3 --port 8000";
 
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  palabre bench --clients 1000 --rate 50 --duration 30
+  palabre bench --url http://127.0.0.1:3000 --url http://127.0.0.1:3001
+
+It ends with 0 if nothing was lost, doubled or out of order, and with 1 otherwise.";
+
 /// A self-hosted chat server for Socket.IO clients.
 ///
 /// Without a command it serves. Instances that are given the same Redis serve the same rooms.
@@ -48,6 +55,9 @@ pub(super) enum Ask {
     /// Run several instances in one process, without Redis, keeping nothing
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArgs),
+    /// Load a running server and count what it delivers, loses, doubles and disorders
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(loadtest::BenchArgs),
     /// Look at the configuration
     Config {
         #[command(subcommand)]

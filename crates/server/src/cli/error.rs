@@ -61,7 +61,9 @@ impl CliError {
             }
             ErrorKind::ValueValidation => {
                 let reason = std::error::Error::source(error).map(ToString::to_string);
-                format!("{}: {}", bare(name), reason.unwrap_or_default())
+                let reason = reason.unwrap_or_else(|| "not understood".into());
+                let shown = if reason.contains(&value) { "" } else { &format!(", not '{value}'") };
+                format!("{}: {reason}{shown}", bare(name))
             }
             ErrorKind::ArgumentConflict => conflict(error, name),
             ErrorKind::NoEquals => format!("{name}: a value follows '=', as in {name}=false"),

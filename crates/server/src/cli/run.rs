@@ -1,0 +1,82 @@
+//! Carrying out the command line, and what the program ends with: 0 if all went well, 2 for what
+//! whoever started it can mend, 1 for the rest.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use loadtest::BenchArgs;
+use tokio::runtime;
+
+use super::{CliError, Command, Demo, parse};
+use crate::{
+    StartError,
+    config::{Config, logging},
+    serve,
+};
+
+/// The program.
+pub fn main() -> ExitCode {
+    match parse(std::env::args_os()) {
+        Ok(Command::Serve(config)) => run(*config, serve::serve),
+        Ok(Command::Demo(Demo { config, instances })) => {
+            run(*config, async |config| serve::demo(config, instances).await)
+        }
+        Ok(Command::Bench(args)) => bench(args),
+        Ok(Command::Print(text)) => print(&text),
+        Err(error) => failed(&error, error.exit_code()),
+    }
+}
+
+fn run(config: Config, serve: impl AsyncFnOnce(Config) -> Result<(), StartError>) -> ExitCode {
+    if let Err(error) = logging::start(&config) {
+        return failed(&error, ExitCode::FAILURE);
+    }
+    match on_runtime(serve(config)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => failed(&error, ExitCode::from(CliError::EXIT_CODE)),
+        Err(error) => failed(&error, ExitCode::FAILURE),
+    }
+}
+
+/// A server that broke a promise is no success, so that scripts notice.
+fn bench(args: BenchArgs) -> ExitCode {
+    let as_json = args.json;
+    let report = match on_runtime(loadtest::bench(args)) {
+        Ok(Ok(report)) => report,
+        Ok(Err(error)) => return failed(&format_args!("{error:#}"), ExitCode::from(2)),
+        Err(error) => return failed(&error, ExitCode::FAILURE),
+    };
+    let text = match serde_json::to_string(&report) {
+        Ok(json) if as_json => json,
+        _ => report.to_string(),
+    };
+    let printed = print(&format!("{text}\n"));
+    if report.is_clean() { printed } else { ExitCode::FAILURE }
+}
+
+fn on_runtime<T>(task: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(task);
+    // What must be finished has been waited for; the rest may not keep the program from ending.
+    runtime.shutdown_background();
+    Ok(outcome)
+}
+
+/// Prints a text on standard output; that nobody reads it any more is no failure.
+fn print(text: &str) -> ExitCode {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            failed(&error, ExitCode::FAILURE)
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn failed(error: &dyn std::fmt::Display, code: ExitCode) -> ExitCode {
+    // Where nobody reads it, the exit code still says it.
+    let _ = writeln!(io::stderr(), "error: {error}");
+    code
+}

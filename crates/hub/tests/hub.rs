@@ -311,6 +311,10 @@ async fn detached_socket_leaves_nothing_behind() {
     assert_eq!((house.metric("hub_sockets"), house.metric("hub_topics")), (1, 2));
     assert_eq!(Arc::strong_count(&connection), 2);
     house.hub.detach(first).await;
+    let (third, other_connection) = house.polling_socket().await;
+    house.hub.send(third, frame(3), Class::Lasting).await;
+    poll_until(&other_connection, &frame(3)).await;
+    assert_eq!((house.metric("hub_sockets"), house.metric("hub_topics")), (1, 0));
     let House { hub, registry: _, tasks, .. } = house;
     assert!(hub.is_running());
     drop(hub);

@@ -38,12 +38,14 @@ pub(super) fn size(file: &File) -> Vec<Fault> {
     fault(0, &format!("{lines} lines; more than {LINES_MAX} is two files"))
 }
 
-/// Lines of Rust fit side by side; the formatter leaves comments and strings alone.
+/// Lines of Rust fit side by side; the formatter leaves comments and strings alone. A row of a
+/// table in the docs is as wide as it has to be.
 pub(super) fn width(file: &File) -> Vec<Fault> {
     if !file.is_rust() || file.is_test() || is_table(file) {
         return Vec::new();
     }
-    let lines = file.text.lines().enumerate();
+    let is_row = |line: &str| line.starts_with("//! |") || line.trim_start().starts_with("/// |");
+    let lines = file.text.lines().enumerate().filter(|(_, line)| !is_row(line));
     lines
         .map(|(at, line)| (at + 1, line.chars().count()))
         .filter(|(_, columns)| *columns > COLUMNS_MAX)
@@ -122,6 +124,8 @@ mod tests {
     fn a_wide_line_is_a_fault() {
         let wide = format!("//! {}\n", "é".repeat(97));
         assert_eq!(width(&file("crates/a/src/b.rs", &wide)).len(), 1);
+        let row = format!("    /// | {} |\n", "é".repeat(97));
+        assert!(width(&file("crates/a/src/b.rs", &row)).is_empty());
         let fits = format!("//! {}\n", "é".repeat(96));
         assert!(width(&file("crates/a/src/b.rs", &fits)).is_empty());
     }

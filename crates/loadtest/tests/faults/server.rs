@@ -133,13 +133,13 @@ async fn serve(stream: TcpStream, room: Arc<Room>, tasks: TaskTracker) {
     let mut buffer = vec![0; 10_000];
     while let Ok(read @ 1..) = reader.read(&mut buffer).await {
         let mut packets = Vec::new();
-        let decoded = decoder.feed(&mut buffer[..read], |message| {
+        let outcome = decoder.feed(&mut buffer[..read], |message| {
             if let Message::Text(packet) = message {
                 packets.push(packet.to_owned());
             }
             ControlFlow::Continue(())
         });
-        decoded.expect("the load test keeps to the protocol");
+        outcome.expect("the load test keeps to the protocol");
         for packet in packets {
             room.take(&mut room.state.lock(), number, &packet);
         }
@@ -200,35 +200,7 @@ impl Room {
         if fault != Fault::Silence {
             state.send(from, &Frame::text(&format!("43{ack}[{answer}]")));
         }
-        self.hand_on(state, fault, &frame);
-    }
-
-    fn hand_on(&self, state: &mut State, fault: Fault, frame: &Frame) {
-        match fault {
-            Fault::Refuse | Fault::LoseForAll => return,
-            Fault::Stranger => state.broadcast(&Frame::text(r#"42["chat message","hi"]"#)),
-            Fault::HangUp => {
-                let silent = state.connections.iter_mut().find(|each| !each.has_sent);
-                silent.expect("fewer senders than clients").frames = None;
-            }
-            _ => {}
-        }
-        for number in 1..state.connections.len() {
-            state.send(number, frame);
-        }
-        match fault {
-            Fault::Lose => {}
-            Fault::Swap => state.held_back = Some(frame.clone()),
-            _ => state.send(0, frame),
-        }
-        if fault == Fault::Double {
-            state.send(0, frame);
-        }
-        if fault != Fault::Swap
-            && let Some(late) = state.held_back.take()
-        {
-            state.send(0, &late);
-        }
+        state.hand_on(fault, &frame);
     }
 }
 
@@ -237,6 +209,34 @@ impl State {
         if let Some(frames) = &self.connections[to].frames {
             // A client that has left no longer matters.
             let _ = frames.try_send(frame.clone());
+        }
+    }
+
+    fn hand_on(&mut self, fault: Fault, frame: &Frame) {
+        match fault {
+            Fault::Refuse | Fault::LoseForAll => return,
+            Fault::Stranger => self.broadcast(&Frame::text(r#"42["chat message","hi"]"#)),
+            Fault::HangUp => {
+                let silent = self.connections.iter_mut().find(|each| !each.has_sent);
+                silent.expect("fewer senders than clients").frames = None;
+            }
+            _ => {}
+        }
+        for number in 1..self.connections.len() {
+            self.send(number, frame);
+        }
+        match fault {
+            Fault::Lose => {}
+            Fault::Swap => self.held_back = Some(frame.clone()),
+            _ => self.send(0, frame),
+        }
+        if fault == Fault::Double {
+            self.send(0, frame);
+        }
+        if fault != Fault::Swap
+            && let Some(late) = self.held_back.take()
+        {
+            self.send(0, &late);
         }
     }
 

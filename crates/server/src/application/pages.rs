@@ -9,6 +9,10 @@ use crate::sequencer::order::entry_place;
 /// Entries looked at at once while the room's head at a place is searched.
 const SEARCH_PAGE: usize = 50;
 
+/// Bytes of the stored entries in one answer, which must fit into an outbox with room to spare.
+/// One entry is shown in any case.
+const PAGE_BYTES_MAX: usize = 256 * 1024;
+
 /// What a `join` is answered with.
 #[derive(Debug)]
 pub struct Joined {
@@ -36,7 +40,7 @@ pub async fn join(
         let head = head_at(broker, room, place).await?;
         let page = broker.read_room(room, Range::After(position.offset), limit).await?;
         if page.epoch == place.epoch && page.reaches_back && position.offset <= head {
-            let known = &page.records[..known_at(&page.records, place)];
+            let known = oldest_that_fit(&page.records[..known_at(&page.records, place)]);
             let shown = known.last().map_or(position.offset, |record| record.offset);
             let stretch = stretch(&page, known, head, shown < head);
             return Ok(Joined { stretch, reset: false });
@@ -57,7 +61,12 @@ pub async fn history(
     limit: usize,
 ) -> Result<Stretch, Error> {
     let page = broker.read_room(room, range, limit).await?;
-    Ok(stretch(&page, &page.records, page.head, page.more))
+    let shown = match range {
+        Range::After(_) => oldest_that_fit(&page.records),
+        Range::Newest | Range::Before(_) => newest_that_fit(&page.records),
+    };
+    let more = page.more || shown.len() < page.records.len();
+    Ok(stretch(&page, shown, page.head, more))
 }
 
 /// The newest entries that are not later than a place.
@@ -70,20 +79,19 @@ async fn newest(
     let mut page = broker.read_room(room, Range::Newest, limit).await?;
     loop {
         let known = known_at(&page.records, place);
-        let head = match (page.records.get(known), known) {
-            // Nothing later than the place: the page's own head.
-            (None, _) if page.seq <= place.seq => page.head,
-            (None, 0) => 0,
-            (_, known) if known > 0 => page.records[known - 1].offset,
+        let first = page.records.first().map(|record| record.offset);
+        let head = match (known, first) {
             // All of the page is later than the place: look before it.
-            (Some(later), _) if page.more => {
-                let before = Range::Before(later.offset);
-                page = broker.read_room(room, before, limit).await?;
+            (0, Some(first)) if page.more => {
+                page = broker.read_room(room, Range::Before(first), limit).await?;
                 continue;
             }
-            (later, _) => later.map_or(0, |record| record.offset - 1),
+            (0, Some(first)) => first - 1,
+            (0, None) => page.head,
+            (known, _) => page.records[known - 1].offset,
         };
-        return Ok(stretch(&page, &page.records[..known], head, page.more));
+        let shown = newest_that_fit(&page.records[..known]);
+        return Ok(stretch(&page, shown, head, page.more || shown.len() < known));
     }
 }
 
@@ -95,6 +103,23 @@ async fn head_at(broker: &dyn Broker, room: &str, place: Head) -> Result<u64, Er
 /// How many of the records are not later than a place.
 fn known_at(records: &[Record], place: Head) -> usize {
     records.partition_point(|record| record.seq <= place.seq)
+}
+
+fn oldest_that_fit(records: &[Record]) -> &[Record] {
+    &records[..how_many_fit(records.iter())]
+}
+
+fn newest_that_fit(records: &[Record]) -> &[Record] {
+    &records[records.len() - how_many_fit(records.iter().rev())..]
+}
+
+fn how_many_fit<'a>(records: impl Iterator<Item = &'a Record>) -> usize {
+    let mut bytes = 0;
+    let fits = |(number, record): &(usize, &Record)| {
+        bytes += record.bytes.len();
+        *number == 0 || bytes <= PAGE_BYTES_MAX
+    };
+    records.enumerate().take_while(fits).count()
 }
 
 fn stretch(page: &RoomPage, records: &[Record], head: u64, more: bool) -> Stretch {

@@ -7,20 +7,24 @@ use super::*;
 
 const ROOM: &str = "general";
 
+async fn append(log: &dyn Broker, room: &str, number: u64, text: &str) {
+    let draft = Draft {
+        room: room.into(),
+        user: "u".into(),
+        id: format!("id-{number:06}").into(),
+        bytes: chat::Entry::message("Ada", text).encode(),
+        target: None,
+        redact: None,
+    };
+    log.append(draft).await.unwrap();
+}
+
 /// A log with two rooms that take turns: the room's offset `n` has seq `2n - 1`.
 async fn log(entries: u64) -> Arc<dyn Broker> {
     let log = Embedded::open(None, Limits::default()).unwrap();
     for number in 0..entries {
         for room in [ROOM, "elsewhere"] {
-            let draft = Draft {
-                room: room.into(),
-                user: "u".into(),
-                id: format!("id-{number:06}").into(),
-                bytes: chat::Entry::message("Ada", &number.to_string()).encode(),
-                target: None,
-                redact: None,
-            };
-            log.append(draft).await.unwrap();
+            append(&*log, room, number, &number.to_string()).await;
         }
     }
     log
@@ -97,4 +101,24 @@ async fn an_empty_room_has_head_zero() {
         assert!(!joined.reset && !joined.stretch.more);
         assert_eq!((joined.stretch.head, joined.stretch.entries.len()), (0, 0));
     }
+}
+
+#[tokio::test]
+async fn a_page_of_long_entries_is_cut_by_bytes_and_says_so() {
+    let log = Embedded::open(None, Limits::default()).unwrap();
+    let long = "x".repeat(100_000);
+    for number in 0..5 {
+        append(&*log, ROOM, number, &long).await;
+    }
+    let place = log.head(Partition(0)).await.unwrap();
+    let epoch = || place.epoch.as_str().into();
+    let newest = join(&*log, ROOM, None, 50, place).await.unwrap().stretch;
+    assert_eq!((offsets(&newest), newest.head, newest.more), (vec![4, 5], 5, true));
+    let after = Some(Position { epoch: epoch(), offset: 1 });
+    let after = join(&*log, ROOM, after, 50, place).await.unwrap().stretch;
+    assert_eq!((offsets(&after), after.head, after.more), (vec![2, 3], 5, true));
+    let before = history(&*log, ROOM, Range::Before(3), 50).await.unwrap();
+    assert_eq!((offsets(&before), before.more), (vec![1, 2], false));
+    let after = history(&*log, ROOM, Range::After(0), 50).await.unwrap();
+    assert_eq!((offsets(&after), after.more), (vec![1, 2], true));
 }

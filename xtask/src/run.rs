@@ -14,7 +14,7 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<()> {
         Some(at) => (&args[..at], &args[at + 1..]),
         None => (args, &[][..]),
     };
-    let mut build = vec!["build", "--package", "server", "--bin", "palabre"];
+    let mut build = vec!["build", "--locked", "--package", "server", "--bin", "palabre"];
     let mut profile = "debug";
     for arg in ours {
         match arg.as_str() {

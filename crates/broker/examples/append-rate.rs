@@ -1,0 +1,76 @@
+//! How many entries the embedded log makes durable in a second:
+//! `cargo run --release -p broker --example append-rate -- [DIRECTORY|memory] [SECONDS]`.
+//! A directory that already holds a log is added to.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use broker::{Broker, Draft, Error, Limits, embedded::Embedded};
+use tokio::{task::JoinSet, time::Instant};
+
+/// Bytes of an entry: a short message with its name, id and time.
+const ENTRY_BYTES: usize = 200;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    let mut arguments = std::env::args().skip(1);
+    let place = arguments.next().unwrap_or_else(|| "append-rate-data".into());
+    let seconds = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(3);
+    let path = (place != "memory").then(|| PathBuf::from(&place));
+    println!("{place}, {ENTRY_BYTES} bytes an entry, {seconds} s each");
+    let mut run = 0;
+    for callers in [1, 2, 8, 32, 128, 512, 2_048] {
+        run += 1;
+        let log = Embedded::open(path.as_deref(), Limits::embedded())?;
+        let (entries, waits) = measure(&log, callers, Duration::from_secs(seconds), run).await;
+        log.close().await;
+        let rate = entries as f64 / seconds as f64;
+        let at = |percent: usize| waits[(waits.len() - 1) * percent / 100];
+        println!(
+            "{callers:>5} callers: {rate:>8.0} entries/s, wait {:>8.2?} half, {:>8.2?} of 99 %",
+            at(50),
+            at(99)
+        );
+    }
+    Ok(())
+}
+
+/// How many entries were acknowledged, and how long each was waited for, ascending.
+async fn measure(
+    log: &Arc<Embedded>,
+    callers: usize,
+    length: Duration,
+    run: u32,
+) -> (usize, Vec<Duration>) {
+    let unique = std::process::id();
+    let end = Instant::now() + length;
+    let mut tasks = JoinSet::new();
+    for caller in 0..callers {
+        let log = Arc::clone(log);
+        tasks.spawn(async move {
+            let mut waits = Vec::new();
+            for number in 0_u32.. {
+                let begun = Instant::now();
+                if begun >= end {
+                    break;
+                }
+                let draft = Draft {
+                    room: format!("room {}", caller % 10).into(),
+                    user: format!("user {caller}").into(),
+                    id: format!("{unique:08}-{run}-{number:08}").into(),
+                    bytes: vec![b'x'; ENTRY_BYTES].into(),
+                    target: None,
+                    redact: None,
+                };
+                if let Err(error) = log.append(draft).await {
+                    eprintln!("{error}");
+                    break;
+                }
+                waits.push(begun.elapsed());
+            }
+            waits
+        });
+    }
+    let mut waits: Vec<Duration> = tasks.join_all().await.into_iter().flatten().collect();
+    waits.sort_unstable();
+    (waits.len(), waits)
+}

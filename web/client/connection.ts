@@ -88,7 +88,6 @@ export class Connection extends Emitter<Heard> {
   readonly #identity: Identity;
   readonly #waiting = new Set<(error: Unanswered) => void>();
   #welcomeTimer: ReturnType<typeof setTimeout> | undefined;
-  #forgotToken = false;
 
   /** `identity` is read at every connect, and given the token of the welcome. */
   constructor(wire: Wire, identity: Identity) {
@@ -187,7 +186,6 @@ export class Connection extends Emitter<Heard> {
   #welcomed(welcome: Welcome): void {
     clearTimeout(this.#welcomeTimer);
     this.welcome = welcome;
-    this.#forgotToken = false;
     if (welcome.token !== undefined) this.#identity.token = welcome.token;
     this.#identity.name = welcome.name;
     const { roundTripMs: _old, reason: _gone, ...status } = this.status;
@@ -207,11 +205,10 @@ export class Connection extends Emitter<Heard> {
     return name === undefined ? {} : { transport: name };
   }
 
-  /** A token that the server does not accept (its secret changed) is given up once. */
+  /** A token that the server does not accept (its secret changed) is given up. */
   #forgetToken(): boolean {
-    if (this.#identity.token === undefined || this.#forgotToken) return false;
+    if (this.#identity.token === undefined) return false;
     this.#identity.token = undefined;
-    this.#forgotToken = true;
     return true;
   }
 

@@ -124,7 +124,7 @@ export class Room extends Emitter<Heard> {
   /** The connection stands: enters, from where we were. */
   enter(): void {
     this.#life += 1;
-    void this.#join(this.#lostFrom === undefined ? this.#timeline.position : undefined);
+    void this.#join(this.#timeline.position);
   }
 
   /** The connection is gone. */
@@ -233,12 +233,13 @@ export class Room extends Emitter<Heard> {
     for (const entry of answer.entries) this.#sawOwn(entry);
     if (!continues) this.#told = { epoch: answer.epoch, offset: answer.head };
     this.#take(false, () => this.#timeline.joined(answer, after));
-    if (continues && answer.head > after.offset && this.#isJoined()) {
+    if (!this.#isJoined()) return;
+    const lostFrom = this.#lostFrom;
+    this.#lostFrom = undefined;
+    if (!continues && lostFrom !== undefined) {
+      this.emit("reset", { restarted: lostFrom !== answer.epoch });
+    } else if (continues && answer.head > after.offset) {
       this.emit("recovered", { count: answer.head - after.offset });
-    } else if (!continues && this.#lostFrom !== undefined) {
-      const restarted = this.#lostFrom !== answer.epoch;
-      this.#lostFrom = undefined;
-      this.emit("reset", { restarted });
     }
     this.#pump();
   }

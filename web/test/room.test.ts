@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Outgoing } from "../client/outbox.ts";
 import { PAGE, Room, type RoomOptions } from "../client/room.ts";
 import { ENTRIES_MAX } from "../client/timeline.ts";
-import { entryAt, Later, Log, ME, Pipe } from "./support.ts";
+import { entryAt, Later, Log, ME, Pipe, settled } from "./support.ts";
 
 /** A room with so many entries, joined. */
 async function roomWith(entries: number, options: RoomOptions = {}) {
@@ -164,6 +164,23 @@ test("a reset is said even when the connection is lost in the middle of it", asy
   assert.deepEqual(told, ["restarted"]);
 });
 
+test("a reset is said once", async () => {
+  const { log, pipe, room, told } = await roomWith(5, { catchUp: false });
+  log.restart(2);
+  pipe.announceReset();
+  await pipe.flush();
+  pipe.drop();
+  log.grow(PAGE * 2);
+  pipe.connect(room);
+  await pipe.flush();
+  void room.jumpToNewest();
+  await pipe.flush();
+  assert.deepEqual(
+    told.filter((what) => !what.endsWith("missed")),
+    ["restarted", `recovered ${PAGE * 2}`],
+  );
+});
+
 test("a hole that is trimmed before it is read is said", async () => {
   const { log, pipe, room, told } = await roomWith(5);
   log.head += 3;
@@ -212,4 +229,18 @@ test("what an earlier page left unsent is sent, and not twice", async () => {
   await pipe.flush();
   assert.deepEqual(texts(room), ["said", "unsaid"]);
   assert.deepEqual(states(room), []);
+  assert.equal(pipe.asked.filter((command) => command === "send").length, 1);
+});
+
+test("a join that is lost with the connection is not tried besides the next one", async () => {
+  const { pipe, later, room } = await roomWith(1);
+  pipe.drop();
+  pipe.connect(room);
+  pipe.drop();
+  await settled();
+  assert.equal(later.waiting, 0);
+  assert.equal(room.phase, "away");
+  pipe.connect(room);
+  await pipe.flush();
+  assert.equal(room.phase, "joined");
 });

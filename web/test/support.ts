@@ -40,8 +40,8 @@ export class Log {
   readonly listeners = new Set<(entry: Entry) => void>();
 
   append(user: string, id: string, text: string): Entry & { duplicate?: boolean } {
-    const known = this.entries.find((entry) => entry.user === user && entry.id === id);
-    if (known !== undefined) return { ...known, duplicate: true };
+    const known = user === ME && this.entries.find((entry) => entry.user === ME && entry.id === id);
+    if (known) return { ...known, duplicate: true };
     this.head += 1;
     const entry = entryAt(this.head, { epoch: this.epoch, user, id, text });
     this.entries.push(entry);

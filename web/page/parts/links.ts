@@ -47,8 +47,7 @@ function withoutTrailing(address: string): string {
 
 function hrefOf(address: string): string | undefined {
   try {
-    const url = new URL(address);
-    return url.protocol === "http:" || url.protocol === "https:" ? url.href : undefined;
+    return new URL(address).href;
   } catch {
     return undefined;
   }

@@ -8,10 +8,8 @@
 
 use std::{collections::VecDeque, env::args, error::Error, sync::Arc, time::Duration};
 
-use broker::{
-    Broker, Draft, State,
-    redis::{Config, Redis},
-};
+use broker::redis::{Config, Redis};
+use broker::{Broker, Draft, State};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 

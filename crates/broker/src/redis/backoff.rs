@@ -15,7 +15,7 @@ pub(super) fn wait_after(failures: u32) -> Duration {
     let whole = FIRST.saturating_mul(1 << doublings.min(16)).min(LONGEST);
     let mut random = [0; 1];
     getrandom::fill(&mut random).expect("the system gives random bytes");
-    whole - whole.mul_f64(f64::from(random[0]) / 512.0)
+    whole.mul_f64(1.0 - f64::from(random[0]) / 512.0)
 }
 
 #[cfg(test)]
@@ -27,7 +27,7 @@ mod tests {
         assert_eq!([0, 1].map(wait_after), [Duration::ZERO; 2]);
         for (failures, whole) in [(2, FIRST), (3, FIRST * 2), (7, LONGEST), (u32::MAX, LONGEST)] {
             let wait = wait_after(failures);
-            assert!(wait > whole / 2 - whole / 100 && wait <= whole, "{failures}: {wait:?}");
+            assert!(wait > whole.mul_f64(0.49) && wait <= whole, "{failures}: {wait:?}");
         }
     }
 }

@@ -148,6 +148,6 @@ impl Lane {
 
 /// The moment after a wait; a wait without end still has one that can be reckoned with.
 fn deadline_after(wait: std::time::Duration) -> Instant {
-    const LONGEST: std::time::Duration = std::time::Duration::from_secs(60 * 60);
+    const LONGEST: std::time::Duration = std::time::Duration::from_hours(1);
     Instant::now() + wait.min(LONGEST)
 }

@@ -45,7 +45,7 @@ pub(super) fn decode(publication: Bytes) -> Result<Delivery, Undecodable> {
             if rest.get(16) != Some(&b' ') {
                 return Err(Undecodable);
             }
-            let record = record(rest.split_off(17))?;
+            let record = record(&rest.split_off(17))?;
             Ok(Delivery::Entry(epoch, Arc::new(record)))
         }
         b"1w " => {
@@ -66,8 +66,8 @@ pub(super) fn decode(publication: Bytes) -> Result<Delivery, Undecodable> {
 }
 
 /// Reads an entry as the log keeps it.
-pub(super) fn record(record: Bytes) -> Result<Record, Undecodable> {
-    let (line, mut rest) = split_line(&record)?;
+pub(super) fn record(record: &Bytes) -> Result<Record, Undecodable> {
+    let (line, mut rest) = split_line(record)?;
     let room = take_text(&mut rest, number(words(&line)?.next())?)?;
     body(room, &rest)
 }

@@ -70,7 +70,7 @@ pub(super) async fn partition(
     let first = fields.number()?;
     let mut records = Vec::new();
     for record in fields.list()? {
-        records.push(publication::record(Bytes::from(record)).map_err(unreadable)?);
+        records.push(publication::record(&Bytes::from(record)).map_err(unreadable)?);
     }
     // What was redacted comes behind the rest.
     records.sort_by_key(|record| record.seq);

@@ -69,7 +69,7 @@ impl Known {
         match before {
             None => info!(partition, %epoch, "the partition's epoch is known"),
             Some(before) if before != epoch => {
-                warn!(partition, %epoch, %before, "the partition has a new epoch: its past is lost");
+                warn!(partition, %epoch, %before, "a new epoch: the partition's past is lost");
             }
             Some(_) => {}
         }

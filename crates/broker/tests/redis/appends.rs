@@ -59,7 +59,7 @@ async fn two_lanes_in_trouble_keep_their_orders() {
 
 #[tokio::test]
 async fn a_redis_stopped_and_started_in_the_middle_loses_nothing() {
-    let server = Server::start();
+    let server = Server::start_durable();
     let redis = connected(&server, patient()).await;
     let numbers = 0..2_000;
     let restart = |turn: usize| {
@@ -238,7 +238,7 @@ async fn closing_answers_everything() {
     let other = connected(&server, patient()).await;
     assert_eq!(check_log(&other, 0..2_000, &answers).await, 2_000);
 
-    server.stop();
+    server.kill();
     until("the loss is noticed", async || other.state() != State::Connected).await;
     let stream = Stream::of(&other, 0..5);
     within(other.close()).await;

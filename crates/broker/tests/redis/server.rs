@@ -1,6 +1,7 @@
 //! A redis-server of a test's own: its port, its directory, its process.
 
 use std::{
+    fmt::Write as _,
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
@@ -22,8 +23,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a Redis that keeps everything in an append-only file, synced at each write.
+    /// Starts a Redis that keeps nothing on disk.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts a Redis that has everything on disk before it answers.
+    pub(crate) fn start_durable() -> Self {
         Self::start_with(&["--appendonly", "yes", "--appendfsync", "always"])
     }
 
@@ -67,11 +73,13 @@ impl Server {
         });
         let mut log = Vec::new();
         loop {
-            match said.recv_timeout(PATIENCE) {
-                Ok(line) if line.contains("Ready to accept connections") => break,
-                Ok(line) => log.push(line),
-                Err(_) => panic!("redis-server did not start:\n{}", log.join("\n")),
+            let line = said.recv_timeout(PATIENCE).unwrap_or_else(|error| {
+                panic!("redis-server did not start: {error}\n{}", log.join("\n"));
+            });
+            if line.contains("Ready to accept connections") {
+                break;
             }
+            log.push(line);
         }
         *self.child.lock().unwrap() = Some(child);
     }
@@ -120,7 +128,7 @@ impl Server {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut request = format!("*{}\r\n", words.len());
         for word in words {
-            request += &format!("${}\r\n{word}\r\n", word.len());
+            write!(request, "${}\r\n{word}\r\n", word.len()).unwrap();
         }
         stream.write_all(request.as_bytes()).unwrap();
         let mut lines = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    fmt,
+    fmt::{self, Write},
     sync::{Arc, Once},
 };
 
@@ -28,19 +28,18 @@ struct Lines;
 
 impl Lines {
     /// From here on the lines are collected.
-    fn collect() -> Self {
+    fn collect() {
         static ONCE: Once = Once::new();
         // One for the whole process: which lines are wanted is remembered across threads.
         ONCE.call_once(|| tracing::subscriber::set_global_default(Self).unwrap());
-        Self
     }
 
-    fn all(&self) -> Vec<String> {
+    fn all() -> Vec<String> {
         LINES.with_borrow(Clone::clone)
     }
 
-    fn with(&self, words: &str) -> usize {
-        self.all().iter().filter(|line| line.contains(words)).count()
+    fn with(words: &str) -> usize {
+        Self::all().iter().filter(|line| line.contains(words)).count()
     }
 }
 
@@ -48,7 +47,7 @@ struct Line(String);
 
 impl field::Visit for Line {
     fn record_debug(&mut self, field: &field::Field, value: &dyn fmt::Debug) {
-        self.0 += &format!(" {field}={value:?}");
+        write!(self.0, " {field}={value:?}").unwrap();
     }
 }
 
@@ -82,25 +81,25 @@ fn started(url: String) -> Arc<Redis> {
 
 #[tokio::test]
 async fn the_log_has_one_line_on_loss_and_one_on_return() {
-    let lines = Lines::collect();
+    Lines::collect();
     let server = Server::start();
     let redis = connected(&server, patient()).await;
-    assert_eq!(lines.with("message=connected to Redis"), 1, "{:#?}", lines.all());
+    assert_eq!(Lines::with("message=connected to Redis"), 1, "{:#?}", Lines::all());
     for turn in 1..=2 {
         let failed = redis.counts().connections_failed;
         server.stop();
         until("many tries", async || redis.counts().connections_failed > failed + 4).await;
         assert!(matches!(redis.state(), State::Away(_)));
-        assert_eq!(lines.with("message=Redis is lost"), turn, "{:#?}", lines.all());
+        assert_eq!(Lines::with("message=Redis is lost"), turn, "{:#?}", Lines::all());
         server.run();
         connection(&redis).await;
-        assert_eq!(lines.with("message=Redis is back"), turn, "{:#?}", lines.all());
+        assert_eq!(Lines::with("message=Redis is back"), turn, "{:#?}", Lines::all());
     }
 }
 
 #[tokio::test]
 async fn a_password_is_used_and_never_shown() {
-    let lines = Lines::collect();
+    Lines::collect();
     let server = Server::start_with(&["--requirepass", "hush-hush"]);
     let with = |credentials: &str| server.url().replace("//", &format!("//{credentials}@"));
     for wrong in ["", "wrong-hush", "me:hush-hush"] {
@@ -114,8 +113,8 @@ async fn a_password_is_used_and_never_shown() {
     connection(&redis).await;
     within(redis.append(draft("lobby", "some-id1", "text"))).await.unwrap();
     assert_eq!(redis.description().name, server.url());
-    assert!(lines.with("no Redis yet") >= 3, "{:#?}", lines.all());
-    assert_eq!(lines.with("hush"), 0, "{:#?}", lines.all());
+    assert!(Lines::with("no Redis yet") >= 3, "{:#?}", Lines::all());
+    assert_eq!(Lines::with("hush"), 0, "{:#?}", Lines::all());
 }
 
 #[tokio::test]
@@ -131,12 +130,12 @@ async fn a_redis_that_may_drop_entries_is_not_used() {
 
 #[tokio::test]
 async fn settings_that_may_not_be_asked_for_are_only_warned_of() {
-    let lines = Lines::collect();
+    Lines::collect();
     let server = Server::start();
     server.must(&["ACL", "SETUSER", "default", "-config", "-info"]);
     let redis = started(server.url());
     connection(&redis).await;
-    assert_eq!(lines.with("make sure that maxmemory-policy is noeviction"), 1);
+    assert_eq!(Lines::with("make sure that maxmemory-policy is noeviction"), 1);
     within(redis.append(draft("lobby", "some-id1", "text"))).await.unwrap();
 }
 

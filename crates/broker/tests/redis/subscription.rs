@@ -1,11 +1,15 @@
 //! The subscription: whatever may have been missed is announced, and it comes back by itself.
 
-use broker::{Broker, Delivery, Limits};
+use broker::{
+    Broker, Delivery, Limits,
+    follow::{Followed, follow},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     bench::{
-        Stream, connected, delivered, draft, expect_interrupted, expect_live, heard, listen,
-        log_of, numbered, patient, until, within,
+        P0, Stream, connected, delivered, expect_interrupted, expect_live, heard, listen, log_of,
+        numbered, patient, until, within,
     },
     server::Server,
 };
@@ -26,52 +30,92 @@ async fn a_closed_subscription_is_an_interruption_and_comes_back() {
 }
 
 #[tokio::test]
-async fn what_is_heard_between_interruptions_is_the_log_without_holes() {
+async fn who_reads_what_was_interrupted_has_the_log_without_a_gap() {
     let server = Server::start();
     let redis = connected(&server, patient()).await;
     let mut deliveries = listen(&redis).await;
-    let mut closed = 0;
-    let close = |_| closed += server.kill_clients("palabre-sub");
-    let answers = Stream::of(&redis, 0..3_000).answers(400, close).await;
-    assert!(closed > 0, "in the middle");
-    assert!(answers.iter().all(Result::is_ok), "nobody waits for a subscription");
-    let log = log_of(&redis).await;
-    let (mut last, mut interruptions, mut live) = (0, 0, true);
-    while last < 3_000 {
-        match delivered(&mut deliveries).await {
-            Delivery::Entry(_, record) => {
-                assert!(live, "nothing comes between Interrupted and Live");
-                assert_eq!(*record, log[record.seq as usize - 1]);
-                assert!(record.seq > last, "in order, at most once");
-                let is_next = record.seq == last + 1;
-                assert!(is_next || interruptions > 0, "a gap is announced");
-                last = record.seq;
-            }
-            Delivery::Interrupted => {
-                live = false;
-                interruptions += 1;
-            }
-            Delivery::Live => {
-                live = true;
-                // Whoever follows would read the log now; here another entry ends the wait.
-                if last < 3_000 {
-                    within(redis.append(draft("lobby", &format!("more-{interruptions:06}"), "x")))
-                        .await
-                        .unwrap();
-                    let log = log_of(&redis).await;
-                    assert!(log.len() > 3_000);
-                    break;
+    let mut turns = 0;
+    let harm = |turn| {
+        turns = turn;
+        server.kill_clients(["palabre-sub", "palabre-lane"][turn % 2]);
+    };
+    let appending = async {
+        let answers = Stream::of(&redis, 0..3_000).answers(250, harm).await;
+        assert!(answers.iter().all(Result::is_ok), "nobody waits for a subscription");
+    };
+    let following = async {
+        let (mut last, mut live, mut interruptions) = (0, true, 0);
+        while last < 3_000 {
+            match delivered(&mut deliveries).await {
+                Delivery::Entry(_, record) => {
+                    assert!(live, "nothing comes between Interrupted and Live");
+                    // What was read meanwhile may come once more.
+                    assert!(record.seq <= last + 1, "{} after {last}: a gap", record.seq);
+                    last = last.max(record.seq);
                 }
+                Delivery::Interrupted => (live, interruptions) = (false, interruptions + 1),
+                Delivery::Live => {
+                    live = true;
+                    let head = within(redis.head(P0)).await.unwrap();
+                    let page = redis.read_partition(P0, last, head.seq, 9_999);
+                    let page = within(page).await.unwrap();
+                    assert!(page.reaches_back);
+                    last = page.records.last().map_or(last, |record| record.seq);
+                }
+                other => panic!("{other:?}"),
             }
-            other => panic!("{other:?}"),
         }
+        interruptions
+    };
+    let ((), interruptions) = tokio::join!(appending, following);
+    assert!(turns > 8 && interruptions > 0);
+}
+
+#[tokio::test]
+async fn a_follower_driven_through_all_of_it_hands_on_the_log() {
+    let server = Server::start_durable();
+    let redis = connected(&server, patient()).await;
+    let tasks = TaskTracker::new();
+    let stop = CancellationToken::new();
+    let mut followed = follow(redis.clone(), P0, &tasks, stop.clone());
+    match within(followed.recv()).await {
+        Some(Followed::Start(head)) => assert_eq!(head.seq, 0),
+        other => panic!("{other:?}"),
     }
-    assert!(interruptions > 0);
+    let harm = |turn: usize| match turn % 3 {
+        0 => drop(server.must(&["SCRIPT", "FLUSH"])),
+        1 => assert!(server.kill_clients("palabre-sub") <= 1),
+        _ => {
+            server.kill();
+            server.run();
+        }
+    };
+    let appending = async {
+        let answers = Stream::of(&redis, 0..2_000).answers(200, harm).await;
+        assert!(answers.iter().all(Result::is_ok));
+        // A tail that was published to nobody is found by the next watermark.
+        within(redis.heartbeat(P0, "me")).await.unwrap();
+    };
+    let following = async {
+        let mut handed_on = Vec::new();
+        while handed_on.len() < 2_000 {
+            match within(followed.recv()).await {
+                Some(Followed::Entry(_, record)) => handed_on.push((*record).clone()),
+                Some(Followed::Watermark { .. } | Followed::Behind | Followed::CaughtUp { .. }) => {
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        handed_on
+    };
+    let ((), handed_on) = tokio::join!(appending, following);
+    assert!(handed_on == log_of(&redis).await, "each entry once, in order");
+    stop.cancel();
 }
 
 #[tokio::test]
 async fn a_redis_that_went_away_is_an_interruption_at_once() {
-    let server = Server::start();
+    let server = Server::start_durable();
     let redis = connected(&server, patient()).await;
     let mut deliveries = listen(&redis).await;
     server.stop();

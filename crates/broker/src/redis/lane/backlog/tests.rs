@@ -21,8 +21,8 @@ fn append(id: &str) -> Append {
     Append { draft, epoch: None }
 }
 
-fn appended(seq: u64) -> Answered {
-    Ok(Appended { epoch: epoch(1), seq, offset: seq, at: 0, duplicate: false })
+fn appended(seq: u64) -> Appended {
+    Appended { epoch: epoch(1), seq, offset: seq, at: 0, duplicate: false }
 }
 
 /// A backlog, and what the callers of its appends have heard.
@@ -85,11 +85,11 @@ impl Bench {
 fn replies_answer_in_the_order_of_sending() {
     let mut bench = Bench::new().call("a b c");
     assert_eq!(bench.send(2), "a b");
-    bench.backlog.settle(appended(1), true);
+    bench.backlog.settle(Ok(appended(1)), true);
     bench.backlog.settle(Err(AppendError::Conflict), false);
     assert_eq!(bench.heard(), "a=1 b=conflict");
     assert_eq!(bench.send(2), "c");
-    bench.backlog.settle(appended(2), true);
+    bench.backlog.settle(Ok(appended(2)), true);
     assert_eq!(bench.heard(), "c=2");
     assert!(bench.backlog.is_settled());
     assert_eq!(bench.backlog.bytes, 0);
@@ -99,11 +99,11 @@ fn replies_answer_in_the_order_of_sending() {
 fn a_lost_connection_sends_everything_without_an_answer_again() {
     let mut bench = Bench::new().call("a b c d");
     assert_eq!(bench.send(3), "a b c");
-    bench.backlog.settle(appended(1), true);
+    bench.backlog.settle(Ok(appended(1)), true);
     assert_eq!(bench.backlog.rewind(), 2);
     assert_eq!(bench.send(9), "b c d");
     bench.backlog.settle(Err(AppendError::Refused(String::new())), false);
-    bench.backlog.settle(appended(2), true);
+    bench.backlog.settle(Ok(appended(2)), true);
     bench.backlog.settle(Err(AppendError::Refused(String::new())), false);
     assert_eq!(bench.heard(), "a=1 b=perhaps c=2 d=refused");
 }
@@ -129,7 +129,7 @@ fn what_bounced_fails_when_a_later_one_was_stored() {
     bench.backlog.bounce();
     bench.backlog.settle(Err(AppendError::Conflict), false);
     assert_eq!(bench.heard(), "b=conflict");
-    bench.backlog.settle(appended(1), true);
+    bench.backlog.settle(Ok(appended(1)), true);
     assert_eq!(bench.heard(), "a=lost c=1");
     bench.backlog.bounce();
     assert_eq!(bench.backlog.rewind(), 1);
@@ -146,12 +146,12 @@ fn time_ends_every_wait_and_says_what_is_known() {
     assert_eq!(bench.backlog.awaited(), 2, "their replies are still due");
     assert_eq!(bench.backlog.next_deadline(), Some(bench.start + Duration::from_secs(4)));
     assert_eq!(bench.send(9), "d");
-    bench.backlog.settle(appended(1), true);
+    bench.backlog.settle(Ok(appended(1)), true);
     assert_eq!(bench.backlog.rewind(), 1);
     assert_eq!(bench.send(9), "d");
     assert_eq!(bench.expire(4), 1);
     assert_eq!(bench.heard(), "d=perhaps");
-    bench.backlog.settle(appended(2), true);
+    bench.backlog.settle(Ok(appended(2)), true);
     assert_eq!(bench.backlog.bytes, 0);
 }
 
@@ -162,7 +162,7 @@ fn bounced_ones_expire_as_surely_not_stored() {
     bench.backlog.bounce();
     assert_eq!(bench.expire(2), 2);
     assert_eq!(bench.heard(), "a=lost b=perhaps");
-    bench.backlog.settle(appended(1), true);
+    bench.backlog.settle(Ok(appended(1)), true);
     assert_eq!(bench.send(9), "c");
 }
 
@@ -199,7 +199,7 @@ fn bytes_are_bounded() {
     assert_eq!(backlog.push(append("four"), now).unwrap_err(), Full::Now);
     drop(first);
     backlog.send_next(epoch(1), &mut 0).unwrap();
-    backlog.settle(appended(1), true);
+    backlog.settle(Ok(appended(1)), true);
     let third = backlog.push(append("four"), now);
     assert!(third.is_ok(), "an answer makes room");
     let mut huge = append("huge");
@@ -227,7 +227,7 @@ proptest! {
                 2 | 3 => drop(bench.send(1)),
                 4 if bench.backlog.awaited() > 0 => {
                     seq += 1;
-                    bench.backlog.settle(appended(seq), true);
+                    bench.backlog.settle(Ok(appended(seq)), true);
                 }
                 5 if bench.backlog.awaited() > 0 => bench.backlog.bounce(),
                 6 => drop(bench.backlog.rewind()),

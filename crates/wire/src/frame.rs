@@ -71,10 +71,14 @@ impl Frame {
         }
         let mut out = Vec::new();
         let mut text = String::new();
-        for part in self.parts() {
-            text.clear();
-            engine::put_part(part, &mut text);
-            put_frame(&mut out, Opcode::Text, text.as_bytes());
+        for (opcode, payload) in self.parts().frames() {
+            if opcode == Opcode::Binary {
+                text.clear();
+                engine::put_part(Part::Binary(payload), &mut text);
+                put_frame(&mut out, Opcode::Text, text.as_bytes());
+            } else {
+                put_frame(&mut out, opcode, payload);
+            }
         }
         Self(out.into())
     }

@@ -62,8 +62,11 @@ fn a_control_frame_stays_within_its_125_bytes() {
 
 #[test]
 fn binary_becomes_base64_for_a_client_that_cannot_receive_it() {
-    let frames = [Frame::text("451-[]"), Frame::binary(&[1, 2, 3, 4]), Frame::binary(&[])];
+    let pong = Frame::control(Opcode::Pong, b"x");
+    let frames = [Frame::text("451-[]"), Frame::binary(&[1, 2, 3, 4]), pong, Frame::binary(&[])];
     let text = Frame::join(&frames).base64_binary();
+    let bytes = b"\x81\x06451-[]\x81\x09bAQIDBA==\x8a\x01x\x81\x01b";
+    assert_eq!(&text.bytes()[..], bytes);
     assert_eq!(parts(&text), [Part::Text("451-[]"), Part::Text("bAQIDBA=="), Part::Text("b")]);
     let plain = Frame::text("4a");
     assert_eq!(plain.base64_binary().bytes().as_ptr(), plain.bytes().as_ptr());

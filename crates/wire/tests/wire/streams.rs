@@ -93,8 +93,11 @@ proptest! {
         let frames = [Frame::text(&text), Frame::binary(&binary), Frame::close(Some(1001))];
         let joined = Frame::join(&frames);
         let seen = decode(&mut Decoder::client(LIMIT), [&joined.bytes()[..]]);
-        let expected =
-            [Seen::Text(text.clone().into_bytes()), Seen::Binary(binary.clone()), Seen::Close(Some(1001))];
+        let expected = [
+            Seen::Text(text.clone().into_bytes()),
+            Seen::Binary(binary.clone()),
+            Seen::Close(Some(1001)),
+        ];
         prop_assert_eq!(&seen[..], &expected[..]);
         let parts: Vec<Part<'_>> = joined.parts().collect();
         prop_assert_eq!(parts, [Part::Text(&text), Part::Binary(&binary)]);

@@ -123,6 +123,11 @@ impl Metrics {
         self.0.closes.get_or_create(&ReasonLabel { reason: reason.as_str() }).get()
     }
 
+    /// Upgrades that came to this: `switched`, `failed` or `superfluous`.
+    pub fn upgrades(&self, outcome: &'static str) -> u64 {
+        self.0.upgrades.get_or_create(&OutcomeLabel { outcome }).get()
+    }
+
     /// Open TCP and Unix connections.
     pub fn connections(&self) -> i64 {
         self.0.connections.get()

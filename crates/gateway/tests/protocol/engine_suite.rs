@@ -83,7 +83,7 @@ async fn case_12_two_polls_at_once_end_the_session() {
     let (first, second) = (session.begin().await, session.begin().await);
     let mut replies = Vec::new();
     for mut stream in [first, second] {
-        let reply = crate::support::read_reply(&mut stream).await.expect("a reply");
+        let reply = crate::support::read_reply(&mut stream).await;
         replies.push(reply.ok());
     }
     // Whichever came first: nothing orders two connections.

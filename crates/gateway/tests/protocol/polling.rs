@@ -53,7 +53,7 @@ async fn two_posts_at_once_end_the_session() {
         last = session.post("4a").await;
     }
     assert_eq!(last, Err(400));
-    let reply = soon("the first", read_reply(&mut first)).await.expect("a reply");
+    let reply = read_reply(&mut first).await;
     assert_eq!((reply.status, reply.text()), (400, ""));
     assert!(session.is_gone().await);
     assert_eq!(server.metrics.closes(CloseReason::TransportError), 1);
@@ -161,7 +161,7 @@ async fn a_chunked_body_beyond_the_limit_is_refused_too() {
     let chunk = format!("40\r\n{}\r\n", "4".repeat(64));
     let bytes = format!("{head}{chunk}{chunk}0\r\n\r\n");
     stream.write_all(bytes.as_bytes()).await.expect("written");
-    assert_eq!(read_reply(&mut stream).await.expect("a reply").status, 413);
+    assert_eq!(read_reply(&mut stream).await.status, 413);
     assert_eq!(session.post("4still here").await, ok());
 }
 
@@ -171,7 +171,7 @@ async fn a_body_that_never_comes_is_given_up() {
     let server = Server::engine_with(Config { body_timeout, ..calm(engine_config()) }).await;
     let session = server.poll().await;
     let mut post = half_a_post(&server, &session).await;
-    let reply = soon("the end", read_reply(&mut post)).await.expect("a reply");
+    let reply = read_reply(&mut post).await;
     assert_eq!(reply.status, 408);
     assert!(session.is_gone().await);
 }
@@ -255,7 +255,7 @@ async fn a_pending_poll_that_is_repeated_is_an_overlap() {
     let second = server.http().send("GET", &target, &[], b"").await;
     let mut replies = Vec::new();
     for mut stream in [first, second] {
-        replies.push(read_reply(&mut stream).await.expect("a reply").ok());
+        replies.push(read_reply(&mut stream).await.ok());
     }
     replies.sort();
     assert_eq!(replies, [Ok("1".to_owned()), Err(400)]);

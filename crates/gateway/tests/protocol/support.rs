@@ -12,7 +12,7 @@ pub(crate) use http::{Http, Reply, read_reply};
 pub(crate) use script::{Script, Seen, accepted};
 pub(crate) use server::{Server, calm, patient};
 pub(crate) use session::Session;
-pub(crate) use websocket::{Said, WebSocket};
+pub(crate) use websocket::{NO_CODE, Said, WebSocket};
 
 /// How long a test waits for something that has to come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

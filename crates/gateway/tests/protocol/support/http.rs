@@ -53,7 +53,7 @@ impl Http {
         body: &[u8],
     ) -> Reply {
         let mut stream = self.send(method, target, headers, body).await;
-        soon(target, read_reply(&mut stream)).await.expect("a reply")
+        read_reply(&mut stream).await
     }
 
     /// Sends a request; its answer is still to be read.
@@ -84,8 +84,13 @@ impl Http {
     }
 }
 
+/// Reads one response.
+pub(crate) async fn read_reply(stream: &mut TcpStream) -> Reply {
+    soon("a reply", try_read_reply(stream)).await.expect("a reply")
+}
+
 /// Reads one response; `None` if the connection ends before.
-pub(crate) async fn read_reply(stream: &mut TcpStream) -> Option<Reply> {
+pub(crate) async fn try_read_reply(stream: &mut TcpStream) -> Option<Reply> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {

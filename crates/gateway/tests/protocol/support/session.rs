@@ -51,20 +51,20 @@ impl Session {
     /// Polls beside the test.
     pub(crate) async fn pending(&self) -> JoinHandle<Result<String, u16>> {
         let mut stream = self.begin().await;
-        tokio::task::spawn(async move {
-            soon("a pending poll", read_reply(&mut stream)).await.expect("a reply").ok()
-        })
+        tokio::task::spawn(async move { read_reply(&mut stream).await.ok() })
     }
 
-    /// Polls until packets have come, pings left out, and gives the packets one by one.
+    /// Polls once; the packets.
     pub(crate) async fn packets(&self) -> Vec<String> {
+        let payload = self.get().await.expect("200");
+        payload.split('\x1e').map(String::from).collect()
+    }
+
+    /// Polls until there is more than noops; the packets.
+    pub(crate) async fn packets_but_noops(&self) -> Vec<String> {
         loop {
-            let payload = self.get().await.expect("200");
-            let packets: Vec<String> =
-                payload.split('\x1e').filter(|packet| *packet != "2").map(String::from).collect();
-            if payload.split('\x1e').any(|packet| packet == "2") {
-                self.post("3").await.expect("200");
-            }
+            let mut packets = self.packets().await;
+            packets.retain(|packet| packet != "6");
             if !packets.is_empty() {
                 return packets;
             }

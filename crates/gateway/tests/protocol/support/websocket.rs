@@ -44,6 +44,11 @@ impl WebSocket {
         let _ = self.0.send(Message::text(text)).await;
     }
 
+    /// Sends bytes without expecting that they arrive.
+    pub(crate) async fn try_send_binary(&mut self, bytes: &[u8]) {
+        let _ = self.0.send(Message::binary(bytes.to_vec())).await;
+    }
+
     pub(crate) async fn next(&mut self) -> Said {
         loop {
             match soon("a message", self.0.next()).await {

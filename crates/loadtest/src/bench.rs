@@ -67,7 +67,7 @@ pub async fn bench(args: BenchArgs) -> anyhow::Result<Report> {
     let memory_after = footprint::memory(&args.pid)?;
     let cpu_after = footprint::cpu_seconds(&args.pid)?;
     run.phase.send_replace(Phase::Leave);
-    let (tally, failures) = add_up(clients).await;
+    let (tally, failures) = add_up(clients, &run.ledger).await;
 
     let mut report = report(&args, &run, tally, failures);
     report.connect_seconds = connect_seconds;
@@ -178,16 +178,19 @@ async fn first_failure(mut clients: JoinSet<anyhow::Result<Outcome>>) -> anyhow:
 
 /// Waits for all clients to leave. What a client that lost its connection did not get is no loss
 /// but a failure.
-async fn add_up(mut clients: JoinSet<anyhow::Result<Outcome>>) -> (Tally, BTreeMap<String, u64>) {
+async fn add_up(
+    mut clients: JoinSet<anyhow::Result<Outcome>>,
+    ledger: &Ledger,
+) -> (Tally, BTreeMap<String, u64>) {
     let (mut sum, mut failures) = (Tally::default(), BTreeMap::new());
     while let Some(ended) = clients.join_next().await {
         let why = match ended {
-            Ok(Ok(Outcome { tally, dropped: None })) => {
-                sum.add(tally);
+            Ok(Ok(Outcome { receiver, dropped: None })) => {
+                sum.add(receiver.close(ledger));
                 continue;
             }
-            Ok(Ok(Outcome { tally, dropped: Some(why) })) => {
-                sum.add(Tally { lost: 0, ..tally });
+            Ok(Ok(Outcome { receiver, dropped: Some(why) })) => {
+                sum.add(receiver.tally);
                 why
             }
             Ok(Err(error)) => format!("{error:#}"),

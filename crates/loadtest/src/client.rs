@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use wire::websocket::{Decoder, Opcode, accept_key};
 
 use self::inbox::{Inbox, Outgoing};
-use crate::ledger::{Fate, Tally};
+use crate::ledger::{Fate, Receiver};
 use crate::run::{Counts, Phase, Run};
 use crate::target::Target;
 
@@ -61,7 +61,7 @@ pub(crate) struct Client {
 /// How a client's part ended.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    pub(crate) tally: Tally,
+    pub(crate) receiver: Receiver,
     /// Why it ended early, if it did.
     pub(crate) dropped: Option<String>,
 }
@@ -119,7 +119,7 @@ impl Client {
     pub(crate) async fn play(mut self) -> Outcome {
         let played = self.stay().await;
         let dropped = played.err().map(|error| format!("{error:#}"));
-        Outcome { tally: self.inbox.receiver.close(&self.run.ledger), dropped }
+        Outcome { receiver: self.inbox.receiver, dropped }
     }
 
     async fn stay(&mut self) -> anyhow::Result<()> {
@@ -282,4 +282,22 @@ fn explain(error: io::Error) -> anyhow::Error {
         return error.context("the limit of open files is too low (see `ulimit -n`)");
     }
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upgrade_needs_status_and_accept() {
+        let good = "HTTP/1.1 101 Switching Protocols\r\nSEC-WebSocket-accept:  abc= \r\n\r\n";
+        check_upgrade(good, "abc=").unwrap();
+        let check = |answer: &str, expected: &str| {
+            let error = check_upgrade(answer, "abc=").unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        check(&good.replace("abc=", "abd="), "no valid Sec-WebSocket-Accept");
+        check(&good.replace("101 Switching", "503 Busy"), "refused the upgrade: HTTP/1.1 503");
+        check("nonsense\r\n\r\n", "refused the upgrade: nonsense");
+    }
 }

@@ -134,3 +134,66 @@ impl fmt::Display for Latency {
         write!(f, "{p50:8.2} {p90:8.2} {p99:8.2} {p999:8.2} {max:8.2}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clean() -> Report {
+        Report {
+            urls: vec!["http://127.0.0.1:3000".into()],
+            clients: 3,
+            connected: 3,
+            failures: BTreeMap::new(),
+            connect_seconds: 0.1,
+            rate: 10.0,
+            messages: 20,
+            sent: 20,
+            acknowledged: 20,
+            refused: BTreeMap::new(),
+            unanswered: 0,
+            deliveries: 60,
+            deliveries_per_second: 30.0,
+            lost: 0,
+            doubled: 0,
+            disordered: 0,
+            strangers: 0,
+            delivery: Latency::default(),
+            acknowledgement: Latency::default(),
+            generator_lag: Latency::default(),
+            memory: None,
+            cpu_us_per_delivery: None,
+        }
+    }
+
+    #[test]
+    fn anything_less_than_all_is_not_clean() {
+        assert!(clean().is_clean());
+        assert!(Report { strangers: 9, ..clean() }.is_clean());
+        let failures = BTreeMap::from([("gone".to_owned(), 1)]);
+        let unclean = [
+            Report { connected: 2, ..clean() },
+            Report { failures, ..clean() },
+            Report { messages: 0, acknowledged: 0, deliveries: 0, ..clean() },
+            Report { acknowledged: 19, ..clean() },
+            Report { deliveries: 59, ..clean() },
+            Report { lost: 1, ..clean() },
+            Report { doubled: 1, ..clean() },
+            Report { disordered: 1, ..clean() },
+        ];
+        for report in unclean {
+            assert!(!report.is_clean(), "{report:?}");
+            assert!(report.to_string().ends_with("NOT CLEAN"));
+        }
+    }
+
+    #[test]
+    fn times_are_shown_in_milliseconds() {
+        let mut times = Histogram::new(3).unwrap();
+        for microseconds in 1..=1000 {
+            times.record(microseconds).unwrap();
+        }
+        let Latency { p50, p90, max, .. } = Latency::of(&times);
+        assert_eq!((p50, p90, max), (0.5, 0.9, 1.0));
+    }
+}

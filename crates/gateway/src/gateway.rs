@@ -17,7 +17,7 @@ use crate::{Config, EngineApplication, Listener, Metrics, Site, connection};
 /// descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often sessions are closed while draining.
+/// Sessions aren't closed more often than this while draining, but more of them at a time.
 const DRAIN_STEP: Duration = Duration::from_millis(10);
 
 /// What a client gets that is one too many.
@@ -91,14 +91,17 @@ impl Gateway {
         let core = &self.core;
         let mut sessions = core.sessions.seal();
         shuffle(&mut sessions);
-        let steps = core.config.drain_window.div_duration_f64(DRAIN_STEP).ceil().max(1.0) as usize;
-        let at_once = sessions.len().div_ceil(steps).max(1);
+        let window = core.config.drain_window;
+        let steps = (window.as_nanos() / DRAIN_STEP.as_nanos()).max(1);
+        let steps = usize::try_from(steps).unwrap_or(usize::MAX).min(sessions.len().max(1));
+        let pause = window / u32::try_from(steps).unwrap_or(u32::MAX);
+        let at_once = sessions.len().div_ceil(steps);
         while !sessions.is_empty() {
             for session in sessions.split_off(sessions.len().saturating_sub(at_once)) {
                 session.close(CloseReason::ShuttingDown);
             }
-            if steps > 1 && !sessions.is_empty() {
-                tokio::time::sleep(DRAIN_STEP).await;
+            if !sessions.is_empty() && !pause.is_zero() {
+                tokio::time::sleep(pause).await;
             }
         }
         core.winding_up.cancel();

@@ -1,7 +1,5 @@
 //! Large poll responses are compressed for clients that want it.
 
-use std::io::Read as _;
-
 use flate2::read::{GzDecoder, ZlibDecoder};
 
 use crate::support::{Reply, Server};

@@ -1,1 +1,148 @@
-//! To come.
+//! The end of an instance: nobody is told to stay away, nothing is lost, and it does end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway::{BoxFuture, Config, Site, SiteBody, site_body};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response};
+use tokio::sync::Semaphore;
+
+use crate::applications::{EchoEngine, engine_config, socket_config};
+use crate::support::{Said, Script, Server, calm, read_reply, until};
+
+fn config() -> Config {
+    Config { drain_window: Duration::from_millis(20), ..calm(socket_config()) }
+}
+
+#[tokio::test]
+async fn an_empty_server_just_ends() {
+    Server::engine().await.end().await;
+}
+
+#[tokio::test]
+async fn clients_are_closed_without_being_told_to_stay_away() {
+    let (script, mut seen) = Script::new();
+    let server = Server::socket_with(config(), script).await;
+    let mut websocket = server.websocket().await;
+    websocket.send("40").await;
+    assert!(websocket.message().await.starts_with("40{"));
+    let polling = server.poll().await;
+    polling.post("40").await.expect("200");
+    assert!(polling.get().await.expect("200").starts_with("40{"));
+    let poll = polling.pending().await;
+    let _between_polls = server.poll().await;
+    let _idle_connection = server.http().connect().await;
+    // The pending poll has to be there before the end is.
+    until("all connections", || server.metrics.connections() == 3).await;
+    tokio::task::yield_now().await;
+    server.stop();
+    assert_eq!(websocket.next().await, Said::Closed(Some(1001)));
+    assert_eq!(poll.await.expect("joined"), Ok("1".to_owned()));
+    for _ in 0..2 {
+        assert_eq!(seen.left().await.1, hub::CloseReason::ShuttingDown);
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn what_waits_goes_out_first() {
+    let server = Server::engine().await;
+    let mut socket = server.websocket().await;
+    let large = format!("4{}", "x".repeat(900_000));
+    socket.send(&large).await;
+    socket.send("4last").await;
+    // Some of it is in the kernel's buffers, some in the outbox.
+    until("both echoes", || server.hub_written() > 900_000).await;
+    server.stop();
+    assert_eq!(socket.message().await, large);
+    assert_eq!(socket.message().await, "4last");
+    assert_eq!(socket.next().await, Said::Closed(Some(1001)));
+    drop(socket);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn sessions_are_closed_spread_over_the_window() {
+    let drain_window = Duration::from_secs(3600);
+    let server = Server::engine_with(Config { drain_window, ..calm(engine_config()) }).await;
+    let mut sockets = [server.websocket().await, server.websocket().await];
+    server.stop();
+    until("one end", || server.metrics.closes(hub::CloseReason::ShuttingDown) == 1).await;
+    let mut alive = 0;
+    for socket in &mut sockets {
+        socket.try_send("4still here").await;
+        match socket.next().await {
+            Said::Text(text) => {
+                assert_eq!(text, "4still here");
+                alive += 1;
+            }
+            end => assert_eq!(end, Said::Closed(Some(1001))),
+        }
+    }
+    assert_eq!(alive, 1);
+}
+
+#[tokio::test]
+async fn no_session_opens_while_it_ends() {
+    let drain_window = Duration::from_secs(3600);
+    let server = Server::engine_with(Config { drain_window, ..calm(engine_config()) }).await;
+    let _sockets = [server.websocket().await, server.websocket().await];
+    // Two requests over one connection: the second comes after the listener has gone.
+    let mut stream = server.http().send("GET", "/", &[], b"").await;
+    assert_eq!(read_reply(&mut stream).await.status, 404);
+    server.stop();
+    until("one end", || server.metrics.closes(hub::CloseReason::ShuttingDown) == 1).await;
+    let request = b"GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: test\r\n\r\n";
+    tokio::io::AsyncWriteExt::write_all(&mut stream, request).await.expect("written");
+    assert_eq!(read_reply(&mut stream).await.status, 503);
+    assert!(tokio::net::TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_holds_nobody_up() {
+    let close_timeout = Duration::from_millis(50);
+    let server = Server::engine_with(Config {
+        close_timeout,
+        drain_window: Duration::ZERO,
+        max_payload: 16_000_000,
+        ..calm(engine_config())
+    })
+    .await;
+    let mut socket = server.websocket().await;
+    socket.send(&format!("4{}", "x".repeat(12_000_000))).await;
+    until("the echo to begin", || server.hub_written() > 1000).await;
+    server.end().await;
+}
+
+/// A site that answers when it is allowed to.
+struct SlowSite(Arc<Semaphore>);
+
+impl Site for SlowSite {
+    fn respond(
+        &self,
+        _request: Request<Incoming>,
+        _peer: Option<std::net::IpAddr>,
+    ) -> BoxFuture<Response<SiteBody>> {
+        let gate = Arc::clone(&self.0);
+        Box::pin(async move {
+            gate.acquire().await.expect("open").forget();
+            Response::new(site_body(Full::new(Bytes::from_static(b"done"))))
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_answered() {
+    let gate = Arc::new(Semaphore::new(0));
+    let site = Arc::new(SlowSite(Arc::clone(&gate)));
+    let server = Server::start(config(), site, |_, _| Arc::new(EchoEngine)).await;
+    let mut stream = server.http().send("GET", "/slow", &[], b"").await;
+    until("the connection", || server.metrics.connections() == 1).await;
+    server.stop();
+    gate.add_permits(1);
+    let reply = read_reply(&mut stream).await;
+    assert_eq!((reply.status, reply.text()), (200, "done"));
+    server.end().await;
+}

@@ -7,7 +7,7 @@ use hub::CloseReason;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::applications::engine_config;
-use crate::support::{Server, Session, calm, read_reply, soon, until};
+use crate::support::{Server, Session, calm, read_reply, until};
 
 fn ok() -> Result<String, u16> {
     Ok("ok".to_owned())

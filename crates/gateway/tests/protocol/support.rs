@@ -25,11 +25,11 @@ pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     }
 }
 
-/// Looks again and again until something is so.
+/// Looks now and then until something is so.
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     soon(what, async {
         while !is_so() {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
     })
     .await;

@@ -7,6 +7,8 @@ use gateway::{
     Application, Config, EngineApplication, Gateway, Metrics, NoSite, Site, SocketLayer,
 };
 use hub::Hub;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -17,9 +19,9 @@ use crate::applications::{EchoEngine, EchoSocket, engine_config, socket_config};
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) path: String,
-    pub(crate) config: Config,
     pub(crate) metrics: Metrics,
     pub(crate) hub: Hub,
+    registry: Registry,
     tasks: TaskTracker,
     stop: CancellationToken,
     /// Stops it when the test is over.
@@ -68,13 +70,15 @@ impl Server {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let hub = Hub::start(2, hub::Limits::default(), hub::Metrics::new(), &tasks);
+        let (mut registry, hub_metrics) = (Registry::default(), hub::Metrics::new());
+        hub_metrics.register(&mut registry);
+        let hub = Hub::start(2, hub::Limits::default(), hub_metrics, &tasks);
         let server = Self {
             address: listener.local_addr().expect("bound"),
             path: config.path.to_string(),
-            config: config.clone(),
             metrics: Metrics::new(),
             hub: hub.clone(),
+            registry,
             tasks: tasks.clone(),
             _stopping: stop.clone().drop_guard(),
             stop: stop.clone(),
@@ -89,6 +93,14 @@ impl Server {
             gateway.serve(listener.into()).await;
         });
         server
+    }
+
+    /// Bytes that have gone out over WebSockets.
+    pub(crate) fn hub_written(&self) -> u64 {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("encoded");
+        let line = text.lines().find_map(|line| line.strip_prefix("hub_written_bytes_total "));
+        line.and_then(|number| number.parse().ok()).expect("a metric of the hub")
     }
 
     /// Tells it to stop, without waiting.
@@ -149,7 +161,7 @@ pub(crate) fn calm(config: Config) -> Config {
     Config { ping_interval, ping_timeout, connect_timeout, ..config }
 }
 
-/// Pings as often as in the suites, with patience for the answers.
+/// Pings as often as in the suites, with patience for everything else.
 pub(crate) fn patient(config: Config) -> Config {
-    Config { ping_timeout: super::PATIENCE, ..config }
+    Config { ping_timeout: super::PATIENCE, connect_timeout: super::PATIENCE, ..config }
 }

@@ -5,7 +5,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use super::http::read_reply;
-use super::{Http, Reply, Server, soon};
+use super::{Http, Reply, Server};
 
 pub(crate) struct Session {
     http: Http,

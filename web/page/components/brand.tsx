@@ -6,9 +6,11 @@ import { RoomLink } from "./room-link.tsx";
 
 export function Brand() {
   return (
-    <RoomLink class="brand" room={lobby.value}>
-      <Tree />
-      <span class="word">Palabre</span>
-    </RoomLink>
+    <header class="banner">
+      <RoomLink class="brand" room={lobby.value}>
+        <Tree />
+        <span class="word">Palabre</span>
+      </RoomLink>
+    </header>
   );
 }

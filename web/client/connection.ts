@@ -36,8 +36,9 @@ export interface Status {
   readonly transport?: string;
   /** How long the last answer took. */
   readonly roundTripMs?: number;
-  /** What the server said when it refused us. */
+  /** What the server said when it refused us, and its code where it gave one. */
   readonly reason?: string;
+  readonly code?: string;
 }
 
 /** The command was not answered: the connection ended, or it took too long. */
@@ -107,7 +108,7 @@ export class Connection extends Emitter<Heard> {
   }
 
   connect(): void {
-    const { reason: _gone, ...status } = this.status;
+    const { reason: _reason, code: _code, ...status } = this.status;
     this.status = status;
     this.#become({ phase: this.welcome === undefined ? "connecting" : "offline" });
     this.#wire.connect();
@@ -166,7 +167,7 @@ export class Connection extends Emitter<Heard> {
       } else if (error.data?.code === "unauthorized" && this.#forgetToken()) {
         this.#wire.connect();
       } else {
-        this.#lose("refused", error.message);
+        this.#lose("refused", error.message, error.data?.code);
       }
     });
   }
@@ -188,7 +189,7 @@ export class Connection extends Emitter<Heard> {
     this.welcome = welcome;
     if (welcome.token !== undefined) this.#identity.token = welcome.token;
     this.#identity.name = welcome.name;
-    const { roundTripMs: _old, reason: _gone, ...status } = this.status;
+    const { roundTripMs: _old, reason: _reason, code: _code, ...status } = this.status;
     this.status = { ...status, phase: "online", degraded: false, ...this.#transport() };
     this.emit("welcome", welcome);
     this.emit("status", this.status);
@@ -212,10 +213,11 @@ export class Connection extends Emitter<Heard> {
     return true;
   }
 
-  #lose(phase: Phase, reason?: string): void {
+  #lose(phase: Phase, reason?: string, code?: string): void {
     clearTimeout(this.#welcomeTimer);
-    const { transport: _old, roundTripMs: _gone, ...status } = this.status;
-    this.status = { ...status, phase, ...(reason === undefined ? {} : { reason }) };
+    const { degraded } = this.status;
+    const said = { ...(reason !== undefined && { reason }), ...(code !== undefined && { code }) };
+    this.status = { phase, degraded, ...said };
     for (const fail of [...this.#waiting]) fail(new Unanswered("the connection ended"));
     this.emit("lost", undefined);
     this.emit("status", this.status);

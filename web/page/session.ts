@@ -25,28 +25,41 @@ export const me = computed(() => {
 export const offline = signal(false);
 
 /** The client; there is one as soon as there is a name. */
-export const palabre = computed<Palabre | undefined>(() => {
-  const hasName = named.value;
-  return hasName ? open(name.peek() ?? "") : undefined;
-});
+export const palabre = signal<Palabre | undefined>(undefined);
 
-const named = computed(() => name.value !== undefined);
+/** Whether the server would not have the name that was chosen. */
+export const nameRefused = signal(false);
 
 /** Comes in by a name. */
 export function enterAs(chosen: string): void {
   lasting.set("name", chosen);
   name.value = chosen;
-}
-
-function open(name: string): Palabre {
-  const client = new Palabre({ url: document.baseURI, name, token: lasting.get("token") });
+  nameRefused.value = false;
+  const client = new Palabre({
+    url: document.baseURI,
+    name: chosen,
+    token: lasting.get("token"),
+  });
   client.connection.on("status", (now) => {
     status.value = now;
     welcome.value = client.welcome;
+    if (now.phase === "refused" && isAboutTheName(now.code)) askAgain(client);
   });
   client.connection.on("welcome", keepIdentity);
+  palabre.value = client;
   client.connect();
-  return client;
+}
+
+/** The only thing of ours that a server judges while we connect is the name. */
+const isAboutTheName = (code: string | undefined) => code === "bad_request" || code === "too_large";
+
+/** Back to the first visit, where the name is chosen. */
+function askAgain(client: Palabre): void {
+  nameRefused.value = true;
+  palabre.value = undefined;
+  lasting.set("name", undefined);
+  name.value = undefined;
+  client.close();
 }
 
 function keepIdentity(given: Welcome): void {
@@ -75,3 +88,6 @@ effect(() => {
   }, OFFLINE_SHOWN_MS);
   return () => clearTimeout(timer);
 });
+
+const known = name.peek();
+if (known !== undefined) enterAs(known);

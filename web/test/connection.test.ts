@@ -175,6 +175,7 @@ test("a token that is not accepted is given up once", () => {
   wire.hear("connect_error", refusal);
   assert.equal(wire.connects, 2);
   assert.equal(connection.status.phase, "refused");
+  assert.equal(connection.status.code, "unauthorized");
 });
 
 test("a failing transport is no refusal", () => {

@@ -1,7 +1,7 @@
 // The first visit: one field, and you are in.
 
 import { words } from "../i18n/index.ts";
-import { enterAs } from "../session.ts";
+import { enterAs, nameRefused } from "../session.ts";
 import { Tree } from "./icons.tsx";
 import { Languages } from "./languages.tsx";
 import { Naming } from "./naming.tsx";
@@ -14,7 +14,15 @@ export function FirstVisit() {
         <Tree />
         <span class="word">Palabre</span>
       </p>
-      <Naming label={first.question} heading start="" action={first.enter} submit={enter} focus />
+      <Naming
+        label={first.question}
+        heading
+        start=""
+        action={first.enter}
+        submit={enter}
+        refused={nameRefused.value}
+        focus
+      />
       <p class="quiet">{first.later}</p>
       <Languages />
     </main>

@@ -15,21 +15,23 @@ interface NamingProps {
   action: string;
   /** Takes the name; returns why not, where it is refused. */
   submit: (name: string) => Promise<Refusal | undefined>;
+  /** Whether the name that was chosen before was refused. */
+  refused?: boolean;
   /** Takes the focus where that calls up no keyboard. */
   focus?: boolean;
 }
 
-export function Naming({ label, heading, start, action, submit, focus }: NamingProps) {
+export function Naming({ label, heading, start, action, submit, refused, focus }: NamingProps) {
   const id = useId();
   const field = useRef<HTMLInputElement>(null);
-  const error = useSignal<string | undefined>(undefined);
+  const error = useSignal(refused === true ? words.value.refusedName : undefined);
   useEffect(() => {
     if (focus === true && hasKeyboard) field.current?.focus();
   }, [focus]);
   const submitted = async (event: Event) => {
     event.preventDefault();
     const name = (field.current?.value ?? "").trim();
-    error.value = isName(name) ? await refused(submit(name)) : words.value.refusedName;
+    error.value = isName(name) ? await refusalOf(submit(name)) : words.value.refusedName;
     if (error.value !== undefined) field.current?.focus();
   };
   return (
@@ -66,9 +68,10 @@ export function Naming({ label, heading, start, action, submit, focus }: NamingP
 }
 
 /** Whether the server would take it, as far as that can be seen from here. */
-const isName = (name: string) => /[\p{L}\p{N}]/u.test(name) && !/\p{Cc}/u.test(name);
+const isName = (name: string) =>
+  /[\p{L}\p{N}]/u.test(name) && !/[\p{Cc}\p{Bidi_Control}]/u.test(name);
 
-async function refused(answer: Promise<Refusal | undefined>): Promise<string | undefined> {
+async function refusalOf(answer: Promise<Refusal | undefined>): Promise<string | undefined> {
   const { refusal, refusedName } = words.value;
   try {
     const why = await answer;

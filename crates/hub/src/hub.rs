@@ -33,7 +33,7 @@ impl Hub {
     /// Starts `shards` tasks (at least one).
     pub fn start(shards: usize, limits: Limits, metrics: Metrics, tasks: &TaskTracker) -> Self {
         let start_shard = |number| {
-            let (sender, queue) = mpsc::channel(limits.shard_queue);
+            let (sender, queue) = mpsc::channel(limits.shard_queue.max(1));
             let shard = Shard::new(limits.clone(), metrics.clone(), metrics.queue_of(number));
             tasks.spawn(shard.run(queue));
             sender

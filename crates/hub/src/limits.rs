@@ -1,4 +1,7 @@
 //! Every limit of the hub, in one place. What happens when one is reached stands at its field.
+//!
+//! How many sockets there are, and how many topics each is in, is bounded by whoever attaches
+//! them and lets them enter: the gateway and the application.
 
 /// The limits of a hub and of its connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,14 +12,15 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// Bytes that may wait for one held socket (1 MiB). The policy is that of the outbox.
     pub held_bytes: usize,
-    /// Commands that may wait in front of one shard (1,024). Beyond it callers wait.
+    /// Commands that may wait in front of one shard (1,024). Beyond it callers wait. At least 1.
     pub shard_queue: usize,
     /// Publications that a shard gathers before it writes (1,024). The rest stays in its queue.
     pub batch_publications: usize,
     /// Bytes of publications that a shard gathers before it writes (256 KiB); a single larger one
     /// goes alone. It bounds the buffer in which a topic's publications are joined.
     pub batch_bytes: usize,
-    /// Sockets that a shard serves before it lets other tasks run (64).
+    /// Sockets that a shard serves, or commands that it carries out, before it lets other tasks
+    /// run (64; 0 means never).
     pub yield_after: usize,
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Counts {
     closed: Family<ReasonLabel, Counter>,
     queue: Family<ShardLabel, Gauge>,
     /// The members of the families, so that counting takes no lock.
-    dropped_by: [Counter; Drop::ALL.len()],
+    dropped_by: [Counter; Dropped::ALL.len()],
     closed_by: [Counter; CloseReason::ALL.len()],
 }
 
@@ -45,7 +45,7 @@ struct ShardLabel {
 
 /// Why a frame never reached its receiver.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Drop {
+pub(crate) enum Dropped {
     /// It was ephemeral, and the limit was reached.
     Ephemeral,
     /// The connection was closed.
@@ -56,7 +56,7 @@ impl Metrics {
     /// Makes metrics that nobody sees yet.
     pub fn new() -> Self {
         let mut counts = Counts::default();
-        for (counter, why) in counts.dropped_by.iter_mut().zip(Drop::ALL) {
+        for (counter, why) in counts.dropped_by.iter_mut().zip(Dropped::ALL) {
             let label = ReasonLabel { reason: why.as_str() };
             *counter = counts.dropped.get_or_create(&label).clone();
         }
@@ -87,7 +87,7 @@ impl Metrics {
 
     /// Ephemeral frames that were dropped because a limit was reached.
     pub fn dropped_ephemeral(&self) -> u64 {
-        self.0.dropped_by[Drop::Ephemeral as usize].get()
+        self.0.dropped_by[Dropped::Ephemeral as usize].get()
     }
 
     /// Connections closed for a reason.
@@ -99,7 +99,7 @@ impl Metrics {
         &self.0
     }
 
-    pub(crate) fn count_dropped(&self, why: Drop, frames: usize) {
+    pub(crate) fn count_dropped(&self, why: Dropped, frames: usize) {
         self.0.dropped_by[why as usize].inc_by(frames as u64);
     }
 
@@ -118,7 +118,7 @@ impl Default for Metrics {
     }
 }
 
-impl Drop {
+impl Dropped {
     /// In the order of their discriminants.
     const ALL: [Self; 2] = [Self::Ephemeral, Self::Closed];
 

@@ -51,9 +51,12 @@ impl Shard {
     pub(crate) async fn run(mut self, mut queue: Receiver<Command>) {
         while let Some(command) = queue.recv().await {
             self.carry_out(command).await;
-            for _ in 1..self.limits.shard_queue {
+            for done in 1..self.limits.shard_queue {
                 let Ok(command) = queue.try_recv() else { break };
                 self.carry_out(command).await;
+                if done.is_multiple_of(self.limits.yield_after) {
+                    tokio::task::yield_now().await;
+                }
             }
             self.flush().await;
             self.queue_length.set(i64::try_from(queue.len()).unwrap_or(i64::MAX));
@@ -134,7 +137,7 @@ impl Shard {
         let held_bytes = self.limits.held_bytes;
         let runs = self.batch.runs();
         let mut scratch = Vec::new();
-        let mut served = 0;
+        let mut served = 0_usize;
         for run in &runs.all {
             let (members, sockets) = self.roster.members(run.topic);
             for key in members {
@@ -145,7 +148,7 @@ impl Shard {
                     self.batch.give(socket, &mut scratch, held_bytes);
                 }
                 served += 1;
-                if served % self.limits.yield_after == 0 {
+                if served.is_multiple_of(self.limits.yield_after) {
                     tokio::task::yield_now().await;
                 }
             }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use wire::Frame;
 
 use super::outbox::{Full, Item, Outbox, SLICES_MAX};
-use crate::metrics::Drop;
+use crate::metrics::Dropped;
 use crate::{CloseReason, Metrics, Stream};
 
 #[derive(Debug, Default)]
@@ -88,7 +88,7 @@ impl State {
         metrics: &Metrics,
     ) {
         if self.is_closed() {
-            return metrics.count_dropped(Drop::Closed, items.len());
+            return metrics.count_dropped(Dropped::Closed, items.len());
         }
         metrics.counts().deliveries.inc_by(items.len() as u64);
         let written = match self.try_direct(items, whole, metrics) {
@@ -163,10 +163,10 @@ impl State {
                 outbox.push(*item, limit)
             };
             match pushed {
-                Ok(dropped) => metrics.count_dropped(Drop::Ephemeral, dropped),
+                Ok(dropped) => metrics.count_dropped(Dropped::Ephemeral, dropped),
                 Err(Full { dropped }) => {
-                    metrics.count_dropped(Drop::Ephemeral, dropped);
-                    metrics.count_dropped(Drop::Closed, items.len() - index);
+                    metrics.count_dropped(Dropped::Ephemeral, dropped);
+                    metrics.count_dropped(Dropped::Closed, items.len() - index);
                     self.close(CloseReason::SlowConsumer, metrics);
                     return;
                 }
@@ -210,7 +210,7 @@ impl State {
         if !reason.lets_outbox_drain()
             && let Some(outbox) = &mut self.outbox
         {
-            metrics.count_dropped(Drop::Closed, outbox.keep_begun_only());
+            metrics.count_dropped(Dropped::Closed, outbox.keep_begun_only());
             self.free_if_empty();
         }
         true
@@ -220,7 +220,7 @@ impl State {
         self.close(CloseReason::TransportClose, metrics);
         self.stream = None;
         if let Some(outbox) = self.outbox.take() {
-            metrics.count_dropped(Drop::Closed, outbox.frames());
+            metrics.count_dropped(Dropped::Closed, outbox.frames());
         }
     }
 

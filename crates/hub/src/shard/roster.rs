@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use wire::Frame;
 
 use crate::connection::{Full, Item, Outbox};
-use crate::metrics::Drop;
+use crate::metrics::Dropped;
 use crate::{Class, CloseReason, Connection, Metrics, SocketKey, Topic};
 
 /// A topic's list of members is shortened in memory when it is this much shorter than its room.
@@ -180,14 +180,14 @@ impl Socket {
         let Some(held) = &mut self.held else { return self.connection.deliver(items, whole) };
         let metrics = self.connection.metrics();
         if self.connection.closed().is_some() {
-            return metrics.count_dropped(Drop::Closed, items.len());
+            return metrics.count_dropped(Dropped::Closed, items.len());
         }
         for (index, item) in items.iter().enumerate() {
             match held.waiting.push(*item, held_bytes) {
-                Ok(dropped) => metrics.count_dropped(Drop::Ephemeral, dropped),
+                Ok(dropped) => metrics.count_dropped(Dropped::Ephemeral, dropped),
                 Err(Full { dropped }) => {
-                    metrics.count_dropped(Drop::Ephemeral, dropped);
-                    metrics.count_dropped(Drop::Closed, items.len() - index);
+                    metrics.count_dropped(Dropped::Ephemeral, dropped);
+                    metrics.count_dropped(Dropped::Closed, items.len() - index);
                     return self.close(CloseReason::SlowConsumer);
                 }
             }
@@ -198,14 +198,14 @@ impl Socket {
         self.connection.close(reason);
         if let Some(held) = &mut self.held {
             let waiting = std::mem::take(&mut held.waiting);
-            self.connection.metrics().count_dropped(Drop::Closed, waiting.frames());
+            self.connection.metrics().count_dropped(Dropped::Closed, waiting.frames());
         }
     }
 
     fn drop_held(&mut self) {
         if let Some(held) = self.held.take() {
             self.connection.metrics().counts().held.dec();
-            self.connection.metrics().count_dropped(Drop::Closed, held.waiting.frames());
+            self.connection.metrics().count_dropped(Dropped::Closed, held.waiting.frames());
         }
     }
 }

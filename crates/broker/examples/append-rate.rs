@@ -60,6 +60,7 @@ async fn measure(
                     bytes: vec![b'x'; ENTRY_BYTES].into(),
                     target: None,
                     redact: None,
+                    content: None,
                 };
                 if let Err(error) = log.append(draft).await {
                     eprintln!("{error}");

@@ -61,6 +61,7 @@ async fn measure(
             bytes: TEXT.into(),
             target: None,
             redact: None,
+            content: None,
         }));
     }
     for answer in waiting {

@@ -51,6 +51,7 @@ macro_rules! conformance_tests {
             same_id_is_a_duplicate_everywhere
             same_id_at_once_makes_one_entry
             same_id_with_other_content_conflicts
+            same_content_in_other_bytes_is_a_duplicate
             same_id_elsewhere_is_another_entry
             concurrent_appends_leave_no_hole
             appends_of_one_caller_keep_their_order
@@ -76,6 +77,7 @@ macro_rules! conformance_tests {
     (lasting, $make:expr) => {
         $crate::conformance_tests!(cases $make;
             restart_finds_everything_acknowledged
+            secret_is_one_and_stays
             newer_schema_is_refused
             error_in_the_middle_leaves_nothing
         );
@@ -120,6 +122,7 @@ fn draft(room: &str, user: &str, id: &str, text: &str) -> Draft {
         bytes: text.to_owned().into(),
         target: None,
         redact: None,
+        content: None,
     }
 }
 

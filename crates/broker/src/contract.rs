@@ -79,6 +79,10 @@ pub trait Broker: Send + Sync + 'static {
     /// proof of being connected.
     fn heartbeat(&self, partition: Partition, instance: &str) -> Answer<Result<(), Error>>;
 
+    /// The secret that all instances of a log share, kept beside it: the first proposal is kept,
+    /// and who comes later gets that one.
+    fn secret(&self, proposal: Secret) -> Answer<Result<Secret, Error>>;
+
     /// Whether the store can be reached right now, for metrics and `/readyz`.
     fn state(&self) -> State;
 
@@ -96,6 +100,9 @@ pub fn partition_of(room: &str, partitions: u16) -> Partition {
     });
     Partition((hash % u64::from(partitions.max(1))) as u16)
 }
+
+/// What instances sign with; nobody else may know it.
+pub type Secret = [u8; 32];
 
 /// The number of a partition, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -160,6 +167,23 @@ pub struct Draft {
     pub target: Option<u64>,
     /// What to put in the place of the target's stored bytes.
     pub redact: Option<Bytes>,
+    /// What a retry with the same id must say again, where that is less than all of `bytes`: a
+    /// message is the same under another display name of its author.
+    pub content: Option<Bytes>,
+}
+
+impl Draft {
+    /// What is compared, beside target and redaction, when its id comes again.
+    pub(crate) fn content(&self) -> &[u8] {
+        self.content.as_deref().unwrap_or(&self.bytes)
+    }
+
+    /// Bytes that it holds while it waits.
+    pub(crate) fn weight(&self) -> usize {
+        let Self { room, user, id, bytes, target: _, redact, content } = self;
+        let more = [redact, content].into_iter().flatten().map(Bytes::len).sum::<usize>();
+        room.len() + user.len() + id.len() + bytes.len() + more
+    }
 }
 
 /// Where an entry stands.

@@ -32,7 +32,7 @@ use self::{
 };
 use crate::{
     Answer, AppendError, Appended, Broker, Delivery, Description, Draft, Error, Head, Limits,
-    Partition, PartitionPage, Range, RoomPage, State,
+    Partition, PartitionPage, Range, RoomPage, Secret, State,
 };
 
 /// Connections that read from a log on disk, each with a thread of its own.
@@ -159,12 +159,7 @@ impl Broker for Embedded {
     }
 
     fn append(&self, draft: Draft) -> Answer<Result<Appended, AppendError>> {
-        let weight = JOB_WEIGHT
-            + draft.room.len()
-            + draft.user.len()
-            + draft.id.len()
-            + draft.bytes.len()
-            + draft.redact.as_ref().map_or(0, Bytes::len);
+        let weight = JOB_WEIGHT + draft.weight();
         let (answer, receiver) = oneshot::channel();
         let claim = Claim::default();
         let job = Job::Append(Waiting { draft, claim: claim.clone(), answer });
@@ -236,6 +231,15 @@ impl Broker for Embedded {
         let job = Job::Heartbeat { instance: instance.into(), answer };
         let queued = self.shared.jobs.push(job, JOB_WEIGHT + instance.len());
         self.answer(queued, receiver)
+    }
+
+    fn secret(&self, proposal: Secret) -> Answer<Result<Secret, Error>> {
+        let (sender, receiver) = oneshot::channel();
+        let job = Job::Read(Box::new(move |db: &mut Connection| {
+            // Nobody waits for it any more only if the caller has gone.
+            let _ = sender.send(schema::secret(db, proposal));
+        }));
+        self.answer(self.shared.jobs.push(job, JOB_WEIGHT), receiver)
     }
 
     fn state(&self) -> State {

@@ -14,6 +14,7 @@
 //! | key | what |
 //! |---|---|
 //! | `palabre:{p0}` | hash: `epoch`; `seq` and `at`, the newest entry's; `log_first`, the first seq that the log keeps; `schema`; `partitions`, how many there are; `replication`, the replication id of the Redis that made it, for telling a failover |
+//! | `palabre:secret` | what the instances sign with, 32 bytes |
 //! | `…:log` | stream, id `<seq>-0`, field `e` a record: the window for repair and recovery |
 //! | `…:redacted` | sorted set: score seq, member the record with a tombstone that took the place of the one in the log |
 //! | `…:due` | sorted set: score the time, member a room that the sweeper must look at then |
@@ -31,6 +32,10 @@
 //! a new epoch in one step, without a search for its rooms. A text that was redacted can't be read
 //! any more, but Redis frees its bytes only with the stream node around them (100 entries), and in
 //! an append-only file at its next rewrite.
+//!
+//! A user with an ACL of its own needs the keys `~palabre:*` and the channels `&palabre:*` (or
+//! another prefix), and `+@hash +@stream +@sortedset +@scripting +@pubsub +@connection +del
+//! +exists +time +info +config|get`.
 //!
 //! What has passed a limit is never shown: whoever reads drops it first. Appends drop what exceeds
 //! the number, the [`sweeper`] what exceeds the age in rooms where nothing happens, and the ids
@@ -66,13 +71,13 @@ use self::{
     health::Health,
     keys::Keys,
     lane::Lane,
-    reader::Reader,
+    reader::{Again, Reader},
     shared::{Known, Shared},
     subscription::Subscription,
 };
 use crate::contract::{
     Answer, AppendError, Appended, Broker, Delivery, Description, Draft, Error, Head, Limits,
-    Partition, PartitionPage, Range, RoomPage, State, partition_of,
+    Partition, PartitionPage, Range, RoomPage, Secret, State, partition_of,
 };
 
 /// The most partitions that a log can have.
@@ -154,6 +159,7 @@ impl Redis {
             limits: config.limits,
             counters: counters::Counters::default(),
             reader,
+            secret_key: format!("{}:secret", config.prefix),
             stop: CancellationToken::new(),
             said: shared::Said::default(),
         });
@@ -297,7 +303,7 @@ impl Broker for Redis {
         self.ask(Ok(self.place_of(room)), move |shared, place| async move {
             let mut publish = ::redis::cmd("PUBLISH");
             publish.arg(&shared.partitions[place].keys.channel).arg(publication);
-            match shared.reader.ask(&publish).await? {
+            match shared.reader.ask(&publish, Again::No).await? {
                 ::redis::Value::ServerError(refusal) => Err(reply::refused(&refusal)),
                 _ => Ok(()),
             }
@@ -309,6 +315,10 @@ impl Broker for Redis {
         self.ask(self.place(partition), move |shared, place| async move {
             read::heartbeat(&shared, &shared.partitions[place], &instance).await
         })
+    }
+
+    fn secret(&self, proposal: Secret) -> Answer<Result<Secret, Error>> {
+        self.ask(Ok(0), move |shared, _| async move { read::secret(&shared, proposal).await })
     }
 
     fn state(&self) -> State {

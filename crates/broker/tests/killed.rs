@@ -22,6 +22,7 @@ fn draft(round: u64, caller: u64, number: u64) -> Draft {
         bytes: format!("text {number} of {caller}").into(),
         target: None,
         redact: None,
+        content: None,
     }
 }
 

@@ -99,7 +99,7 @@ impl Chat {
             Err(Refusal::bad_request("a message is text, not binary"))
         };
         match message {
-            Ok(message) => self.send(socket, self.0.lobby.clone(), message, event.ack),
+            Ok(message) => self.send(socket, &self.0.lobby, message, event.ack),
             Err(refusal) => self.refuse(socket, event.ack, refusal),
         }
     }

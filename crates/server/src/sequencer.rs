@@ -145,7 +145,7 @@ impl Task {
                 }
                 self.order.handle(input, &mut effects);
             }
-            self.parts.metrics.rooms.set(self.order.rooms() as i64);
+            self.parts.metrics.rooms.set(i64::try_from(self.order.rooms()).unwrap_or(i64::MAX));
             while !effects.is_empty() {
                 self.carry_out(&mut effects).await;
             }

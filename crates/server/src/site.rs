@@ -112,12 +112,8 @@ async fn page_file(
         .unwrap_or_else(|| problem(StatusCode::NOT_FOUND, "there is nothing at this address"))
 }
 
-async fn client_file(
-    State(shared): State<Arc<Shared>>,
-    Path(file): Path<String>,
-    headers: HeaderMap,
-) -> Response<Body> {
-    shared.assets.client_file(&file, &headers).unwrap_or_else(|| {
+async fn client_file(Path(file): Path<String>, headers: HeaderMap) -> Response<Body> {
+    assets::client_file(&file, &headers).unwrap_or_else(|| {
         problem(
             StatusCode::NOT_FOUND,
             "this server was built without the client files: run `cargo xtask web` and build again",

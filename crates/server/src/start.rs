@@ -3,7 +3,7 @@
 mod limits;
 mod listen;
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use broker::Broker;
 use gateway::{Gateway, SocketLayer};
@@ -24,6 +24,9 @@ use crate::{
     site::{self, Site},
 };
 pub use listen::Address;
+
+/// How often the log is asked for the secret until it can be reached.
+const SECRET_RETRY: Duration = Duration::from_millis(500);
 
 /// Why an instance did not start. Each one is the operator's to mend.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +108,7 @@ impl Server {
             instance: instance.into(),
             lobby: config.lobby.clone(),
             limits: limits::chat(config),
-            signer: signer(config),
+            signer: signer(config, &broker, &tasks, &stop),
             broker,
             sequencer,
             hub: hub.clone(),
@@ -146,11 +149,33 @@ impl Server {
     }
 }
 
-/// Signs guests' tokens with the configured secret.
-fn signer(config: &Config) -> watch::Receiver<Option<Signer>> {
-    let secret = match &config.secret {
-        Some(secret) => secret.expose().as_bytes().to_vec(),
-        None => identity::random::<32>().to_vec(),
+/// Signs guests' tokens with the configured secret, or the one that is kept beside the log: as
+/// soon as the log can be asked.
+fn signer(
+    config: &Config,
+    broker: &Arc<dyn Broker>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> watch::Receiver<Option<Signer>> {
+    let Some(secret) = &config.secret else {
+        let (known, signer) = watch::channel(None);
+        let (broker, stop) = (broker.clone(), stop.clone());
+        tasks.spawn(async move {
+            let secret = stop.run_until_cancelled(shared_secret(&*broker)).await;
+            known.send_replace(secret.map(|secret| Signer::new(&secret)));
+        });
+        return signer;
     };
-    watch::channel(Some(Signer::new(&secret))).1
+    watch::channel(Some(Signer::new(secret.expose().as_bytes()))).1
+}
+
+async fn shared_secret(broker: &dyn Broker) -> broker::Secret {
+    let proposal = identity::random();
+    loop {
+        match broker.secret(proposal).await {
+            Ok(secret) => return secret,
+            Err(error) => tracing::debug!(%error, "the shared secret is not known yet"),
+        }
+        tokio::time::sleep(SECRET_RETRY).await;
+    }
 }

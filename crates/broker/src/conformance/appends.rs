@@ -93,6 +93,20 @@ pub async fn same_id_is_a_duplicate_everywhere(place: &dyn Place) {
     assert_eq!(log_of(&*one, home(&*one, "lobby")).await.len(), 3);
 }
 
+/// Where a draft says what its id stands for, a retry may differ in the rest.
+pub async fn same_content_in_other_bytes_is_a_duplicate(place: &dyn Place) {
+    let broker = open(place).await;
+    let content = Some("hello".into());
+    let draft = Draft { content, bytes: "ann: hello".into(), ..numbered("lobby", 1) };
+    let first = append(&*broker, draft.clone()).await;
+    let renamed = Draft { bytes: "anna: hello".into(), ..draft.clone() };
+    assert_eq!(append(&*broker, renamed).await, Appended { duplicate: true, ..first });
+    let other = Draft { content: Some("bye".into()), ..draft };
+    assert_eq!(within(broker.append(other)).await, Err(AppendError::Conflict));
+    let log = log_of(&*broker, home(&*broker, "lobby")).await;
+    assert_eq!((log.len(), &log[0].bytes[..]), (1, &b"ann: hello"[..]));
+}
+
 /// The same draft from many sides at the same moment.
 pub async fn same_id_at_once_makes_one_entry(place: &dyn Place) {
     let brokers = [open(place).await, open(place).await];

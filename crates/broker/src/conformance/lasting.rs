@@ -36,6 +36,17 @@ pub async fn restart_finds_everything_acknowledged(place: &dyn LastingPlace) {
     assert_eq!(heard(&mut deliveries).await.offset, 22);
 }
 
+/// All instances get the first secret, also after a restart.
+pub async fn secret_is_one_and_stays(place: &dyn LastingPlace) {
+    let (one, other) = (open(place).await, open(place).await);
+    assert_eq!(within(one.secret([1; 32])).await, Ok([1; 32]));
+    assert_eq!(within(other.secret([2; 32])).await, Ok([1; 32]));
+    within(one.close()).await;
+    within(other.close()).await;
+    drop((one, other));
+    assert_eq!(within(open(place).await.secret([3; 32])).await, Ok([1; 32]));
+}
+
 async fn everything(broker: &Arc<dyn Broker>) -> Vec<(String, u64, Vec<crate::Record>)> {
     let mut all = Vec::new();
     for partition in (0..broker.partitions()).map(Partition) {

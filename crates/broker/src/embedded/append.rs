@@ -110,7 +110,7 @@ fn content(draft: &Draft) -> [u8; 20] {
         digest.update(length.to_be_bytes());
         digest.update(part.unwrap_or_default());
     }
-    digest.update(&draft.bytes);
+    digest.update(draft.content());
     digest.finalize().into()
 }
 

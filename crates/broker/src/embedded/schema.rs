@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, config::DbConfig};
 
-use crate::{Epoch, Error};
+use crate::{Epoch, Error, Secret};
 
 /// Each step makes the schema one version newer; a released step never changes. The newest
 /// version that this release knows is their number.
@@ -71,6 +71,12 @@ pub(super) fn open_memory() -> Result<(Connection, Tip), Error> {
     migrate(&mut db, STEPS)?;
     let tip = tip(&db)?;
     Ok((db, tip))
+}
+
+/// The secret beside the log: what is there, or else the proposal, kept from now on.
+pub(super) fn secret(db: &Connection, proposal: Secret) -> Result<Secret, Error> {
+    db.execute("INSERT OR IGNORE INTO secret (one, bytes) VALUES (1, ?1)", [proposal])?;
+    Ok(db.query_row("SELECT bytes FROM secret", [], |row| row.get(0))?)
 }
 
 /// Lets the database grow to so many pages and no further.

@@ -40,3 +40,9 @@ CREATE TABLE ids (
     content BLOB NOT NULL,     -- a digest of what was sent, which outlives a redaction
     UNIQUE (room, user, id)
 ) STRICT;
+
+-- What the instances sign with: one row, made when it is first asked for.
+CREATE TABLE secret (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    bytes BLOB NOT NULL CHECK (length(bytes) = 32)
+) STRICT;

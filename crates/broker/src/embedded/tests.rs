@@ -51,6 +51,7 @@ fn draft(room: &str, number: usize) -> Draft {
         bytes: format!("text {number}").into(),
         target: None,
         redact: None,
+        content: None,
     }
 }
 

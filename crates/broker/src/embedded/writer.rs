@@ -298,7 +298,7 @@ impl Failed {
 }
 
 fn record(draft: Draft, appended: &Appended) -> Record {
-    let Draft { room, user, id, bytes, target, redact: _ } = draft;
+    let Draft { room, user, id, bytes, target, redact: _, content: _ } = draft;
     let Appended { seq, offset, at, .. } = *appended;
     Record { seq, offset, at, room, user, id, target, bytes }
 }

@@ -53,6 +53,10 @@ impl Broker for Rough {
         self.log.append(draft)
     }
 
+    fn secret(&self, proposal: crate::Secret) -> Answer<Result<crate::Secret, Error>> {
+        self.log.secret(proposal)
+    }
+
     /// Loses some, doubles some, breaks off and goes on, and ends after a while.
     fn follow(&self, partition: Partition) -> mpsc::Receiver<Delivery> {
         let mut deliveries = self.log.follow(partition);
@@ -123,6 +127,7 @@ async fn append(broker: &dyn Broker, number: u64) {
         bytes: Bytes::new(),
         target: None,
         redact: None,
+        content: None,
     };
     broker.append(draft).await.unwrap();
 }

@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::address::Address;
+use super::{address::Address, reply::refused};
 use crate::Error;
 
 /// How long a connection may take until it can be used.
@@ -83,20 +83,19 @@ impl Link {
         if address.database() != 0 {
             link.ask(redis::cmd("SELECT").arg(address.database())).await?;
         }
-        // An old proxy or a narrow ACL may refuse; the name is only for people.
+        // The name is only for people: a narrow ACL may refuse it.
         let mut set_name = redis::cmd("CLIENT");
         set_name.arg("SETNAME").arg(name);
-        link.exchange(&set_name).await?;
-        Ok(link)
+        match link.exchange(&set_name).await? {
+            Value::ServerError(refusal) if refusal.code() == "NOAUTH" => Err(refused(&refusal)),
+            _ => Ok(link),
+        }
     }
 
     /// Sends a request and waits for its reply. Only while no other reply is due.
     pub(super) async fn ask(&mut self, request: &Cmd) -> Result<Value, Error> {
         match self.exchange(request).await? {
-            Value::ServerError(refusal) => {
-                let detail = refusal.details().unwrap_or_default();
-                Err(lost(format!("{} {detail}", refusal.code()).trim_end()))
-            }
+            Value::ServerError(refusal) => Err(refused(&refusal)),
             reply => Ok(reply),
         }
     }

@@ -6,12 +6,12 @@ use super::{
     lane::request::millis,
     publication,
     reader::page_limit,
-    reply::{Fields, Reply, strange},
+    reply::{self, Fields, Reply, strange},
     script::{self, Code, SCHEMA},
     shared::{Known, OpenBy, Shared},
     sweeper::DROPPED_AT_ONCE,
 };
-use crate::{Error, Head, PartitionPage, Range, Record, RoomPage, TARGETING_MAX};
+use crate::{Error, Head, PartitionPage, Range, Record, RoomPage, Secret, TARGETING_MAX};
 
 /// Where the partition stands; makes it if there is none.
 pub(super) async fn head(shared: &Shared, known: &Known) -> Result<Head, Error> {
@@ -51,6 +51,23 @@ pub(super) async fn heartbeat(shared: &Shared, known: &Known, instance: &str) ->
     call.arg(SCHEMA).arg(&known.keys.channel).arg(instance);
     let (_, mut fields) = ask(shared, known, &script::HEARTBEAT, &call).await?;
     read_head(known, &mut fields).map(drop)
+}
+
+/// The secret beside the log: what is there, or else the proposal, kept from now on.
+pub(super) async fn secret(shared: &Shared, proposal: Secret) -> Result<Secret, Error> {
+    let key = &shared.secret_key;
+    let mut keep = redis::cmd("SET");
+    keep.arg(key).arg(&proposal[..]).arg("NX");
+    if let redis::Value::ServerError(refusal) = shared.reader.ask(&keep).await? {
+        return Err(reply::refused(&refusal));
+    }
+    match shared.reader.ask(redis::cmd("GET").arg(key)).await? {
+        redis::Value::BulkString(kept) => {
+            kept.try_into().map_err(|_| Error::Damaged(format!("{key} does not have 32 bytes")))
+        }
+        redis::Value::ServerError(refusal) => Err(reply::refused(&refusal)),
+        _ => Err(Error::Unavailable(format!("{key} vanished again"))),
+    }
 }
 
 /// Reads entries with `after < seq <= to`.

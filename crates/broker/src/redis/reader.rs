@@ -1,6 +1,6 @@
 //! Asks Redis whatever is not an append: heads, pages, signals, heartbeats, sweeps. All questions
 //! share one multiplexed connection, which is made when it is needed and dropped at the first
-//! sign that it is broken. Every question may be asked twice without harm.
+//! sign that it is broken.
 
 use std::time::Duration;
 
@@ -18,8 +18,14 @@ use crate::{Error, contract};
 /// The longest that a question may take, connecting included.
 const QUESTION_WAIT: Duration = Duration::from_secs(5);
 
-/// How often a question is asked when its connection turns out to be broken.
-const TRIES: usize = 2;
+/// Whether a question is asked once more when its connection turns out to be broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Again {
+    /// Being carried out twice does no harm.
+    Yes,
+    /// It may have been carried out, and must not be twice.
+    No,
+}
 
 /// The connection for questions.
 pub(super) struct Reader {
@@ -41,14 +47,15 @@ impl Reader {
         Ok(Self { client, current: Mutex::new(Current::default()) })
     }
 
-    /// Asks by a script, which is loaded if Redis does not know it.
+    /// Asks by a script, which is loaded if Redis does not know it, and can be run twice without
+    /// harm.
     pub(super) async fn run(&self, code: &Code, call: &Cmd) -> Result<reply::Reply, Error> {
-        let value = match self.ask(call).await? {
+        let value = match self.ask(call, Again::Yes).await? {
             Value::ServerError(refusal) if refusal.code() == "NOSCRIPT" => {
-                if let Value::ServerError(refusal) = self.ask(&code.load()).await? {
+                if let Value::ServerError(refusal) = self.ask(&code.load(), Again::Yes).await? {
                     return Err(reply::refused(&refusal));
                 }
-                self.ask(call).await?
+                self.ask(call, Again::Yes).await?
             }
             value => value,
         };
@@ -56,13 +63,12 @@ impl Reader {
     }
 
     /// Asks; a refusal of Redis is an answer.
-    pub(super) async fn ask(&self, question: &Cmd) -> Result<Value, Error> {
+    pub(super) async fn ask(&self, question: &Cmd, again: Again) -> Result<Value, Error> {
         let late = |_| Error::Unavailable("no answer in time".into());
-        timeout(QUESTION_WAIT, self.ask_on_a_good_connection(question)).await.map_err(late)?
+        timeout(QUESTION_WAIT, self.ask_in_peace(question, again)).await.map_err(late)?
     }
 
-    async fn ask_on_a_good_connection(&self, question: &Cmd) -> Result<Value, Error> {
-        let mut tried = 1;
+    async fn ask_in_peace(&self, question: &Cmd, mut again: Again) -> Result<Value, Error> {
         loop {
             let (number, mut connection) = self.connection().await?;
             match connection.send_packed_command(question).await {
@@ -70,12 +76,12 @@ impl Reader {
                 Err(error) if error.code().is_some() => return Err(reply::failed(&error)),
                 Err(error) => {
                     self.forget(number).await;
-                    if tried == TRIES || error.is_timeout() {
+                    if again == Again::No || error.is_timeout() {
                         return Err(reply::failed(&error));
                     }
+                    again = Again::No;
                 }
             }
-            tried += 1;
         }
     }
 

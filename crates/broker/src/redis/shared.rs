@@ -20,6 +20,7 @@ pub(super) struct Shared {
     pub(super) counters: Counters,
     pub(super) reader: Reader,
     /// Ends the background tasks.
+    pub(super) secret_key: String,
     pub(super) stop: CancellationToken,
     /// What was said once is not said again at each connection.
     pub(super) said: Said,

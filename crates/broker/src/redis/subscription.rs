@@ -26,9 +26,11 @@ use super::{
 };
 use crate::{Delivery, Error};
 
-/// How often a PING goes out. Its answer, or anything else, must have come before the next one is
-/// due and [`ANSWER_WAIT`] has passed; so a connection that is only half there is found.
+/// How often a PING goes out.
 const PING_EVERY: Duration = Duration::from_secs(2);
+
+/// How long nothing at all may be heard, so that a connection that is only half there is found.
+const SILENCE_MAX: Duration = PING_EVERY.saturating_add(ANSWER_WAIT);
 
 /// What a PING carries that asks, for new followers, whether the subscription stands.
 const QUESTION: &[u8] = b"live";
@@ -128,10 +130,10 @@ impl Subscription {
                 () = self.room_in(lagging.as_ref()), if lagging.is_some() => {
                     self.followers.go_on();
                 }
+                () = sleep_until(heard_at + SILENCE_MAX) => {
+                    return Error::Unavailable("nothing was heard in time".into());
+                }
                 () = sleep_until(ping_at) => {
-                    if heard_at.elapsed() >= PING_EVERY + ANSWER_WAIT {
-                        return Error::Unavailable("nothing was heard in time".into());
-                    }
                     if link.requests.is_empty() {
                         link.requests.push(&redis::cmd("PING"));
                     }

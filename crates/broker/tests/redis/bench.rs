@@ -58,6 +58,7 @@ pub(crate) fn draft(room: &str, id: &str, text: &str) -> Draft {
         bytes: text.to_owned().into(),
         target: None,
         redact: None,
+        content: None,
     }
 }
 

@@ -1,9 +1,11 @@
 //! The append script: whatever it errs on, nothing half-done shows, and a retry works.
 
-use broker::{AppendError, Broker, Draft, Limits, Range, redis::Redis};
+use broker::{AppendError, Broker, Draft, Error, Limits, Range, State, redis::Redis};
 
 use crate::{
-    bench::{P0, connected, draft, heard, listen, log_of, patient, until, within},
+    bench::{
+        P0, connected, connection, draft, heard, listen, log_of, patient, start, until, within,
+    },
     server::Server,
 };
 
@@ -143,7 +145,14 @@ async fn a_newer_schema_stops_appends_of_running_instances() {
         other => panic!("{other:?}"),
     }
     assert_eq!(server.must(&["HGET", "palabre:{p0}", "seq"]), "1");
-    assert!(within(redis.heartbeat(P0, "me")).await.is_err());
+    let newer = Error::NewerSchema { found: 2, known: 1 };
+    assert_eq!(within(redis.heartbeat(P0, "me")).await, Err(newer.clone()));
+    let started_later = start(&server, patient());
+    let away = State::Away(newer.to_string());
+    until("it says so", async || started_later.state() == away).await;
+    assert_eq!(within(started_later.head(P0)).await, Err(newer));
+    server.must(&["HSET", "palabre:{p0}", "schema", "1"]);
+    connection(&started_later).await;
 }
 
 #[tokio::test]

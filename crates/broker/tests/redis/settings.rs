@@ -7,7 +7,7 @@ use std::{
 };
 
 use broker::{
-    Broker, Error, State,
+    Broker, Draft, Error, Range, State,
     redis::{Config, Redis},
 };
 use tokio_util::task::TaskTracker;
@@ -137,6 +137,30 @@ async fn settings_that_may_not_be_asked_for_are_only_warned_of() {
     connection(&redis).await;
     assert_eq!(Lines::with("make sure that maxmemory-policy is noeviction"), 1);
     within(redis.append(draft("lobby", "some-id1", "text"))).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_documented_permissions_are_enough() {
+    let server = Server::start();
+    let user = "ACL SETUSER app on >secret ~palabre:* &palabre:* +@hash +@stream +@sortedset \
+                +@scripting +@pubsub +@connection +del +exists +time +info +config|get";
+    server.must(&user.split_whitespace().collect::<Vec<_>>());
+    let redis = started(server.url().replace("//", "//app:secret@"));
+    connection(&redis).await;
+    let mut deliveries = listen(&redis).await;
+    let first = draft("lobby", "some-id1", "text");
+    let made = within(redis.append(first)).await.unwrap();
+    assert_eq!(heard(&mut deliveries).await.seq, made.seq);
+    let deletion = draft("lobby", "some-id2", "a deletion");
+    let deletion = Draft { target: Some(1), redact: Some("gone".into()), ..deletion };
+    within(redis.append(deletion)).await.unwrap();
+    within(redis.heartbeat(P0, "me")).await.unwrap();
+    within(redis.signal("lobby", "x".into())).await.unwrap();
+    within(redis.sweep()).await.unwrap();
+    let page = within(redis.read_room("lobby", Range::Newest, 9)).await.unwrap();
+    assert_eq!((page.records.len(), &page.records[0].bytes[..]), (2, &b"gone"[..]));
+    let log = server.must(&["ACL", "LOG"]);
+    assert_eq!(log, "", "nothing was denied");
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ impl Chat {
     ) -> Option<BoxFuture<()>> {
         let (chat, on) = (self.clone(), socket.clone());
         Some(match command {
-            Command::Send { room, message } => return self.send(socket, room, message, ack),
+            Command::Send { room, message } => return self.send(socket, &room, message, ack),
             Command::Join { room, after, limit } => {
                 Box::pin(async move { chat.join(&on, room, after, limit, ack).await })
             }
@@ -44,8 +44,7 @@ impl Chat {
                 chat.answer(&on, ack, answer).await;
             }),
             Command::Rename { name } => Box::pin(async move {
-                let answer = rename(&on, name);
-                chat.answer(&on, ack, answer).await;
+                chat.answer(&on, ack, Ok(rename(&on, name))).await;
             }),
         })
     }
@@ -55,12 +54,12 @@ impl Chat {
     pub(super) fn send(
         &self,
         socket: &Arc<Socket>,
-        room: RoomKey,
+        room: &RoomKey,
         message: Message,
         ack: Option<Ack>,
     ) -> Option<BoxFuture<()>> {
         let member = socket.state::<Member>()?;
-        if !member.is_in(&room) {
+        if !member.is_in(room) {
             let refusal = Refusal::new(Code::Forbidden, "join the room before you send to it");
             return self.refuse(socket, ack, refusal);
         }
@@ -72,6 +71,7 @@ impl Chat {
             bytes: Entry::message(&member.name(), &message.text).encode(),
             target: None,
             redact: None,
+            content: Some(message.text.into_string().into()),
         };
         let asked = Instant::now();
         let appended = self.0.broker.append(draft.clone());
@@ -141,9 +141,8 @@ impl Chat {
             Err(error) => Err(unreadable(&error)),
         };
         let admitted = match answer {
-            Ok(_) if again => Admitted::Yes,
+            _ if again => Admitted::Yes,
             Ok(_) => member.admit(room.clone()),
-            Err(_) if again => Admitted::Yes,
             Err(_) => Admitted::Gone,
         };
         if admitted == Admitted::Gone {
@@ -176,11 +175,11 @@ impl Chat {
     }
 }
 
-fn rename(socket: &Socket, name: Box<str>) -> Result<String, Refusal> {
-    let Some(member) = socket.state::<Member>() else { return Ok(done()) };
+fn rename(socket: &Socket, name: Box<str>) -> String {
+    let Some(member) = socket.state::<Member>() else { return done() };
     let answer = json!({ "ok": true, "user": member.user, "name": name }).to_string();
     member.rename(name);
-    Ok(answer)
+    answer
 }
 
 /// The answer of a command that has nothing to tell.

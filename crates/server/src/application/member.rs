@@ -7,17 +7,17 @@ use crate::sequencer::order::Audience;
 
 /// The chat's state of one socket.
 #[derive(Debug)]
-pub struct Member {
+pub(super) struct Member {
     /// Which frames it gets.
-    pub audience: Audience,
+    pub(super) audience: Audience,
     /// The user that it speaks as.
-    pub user: Box<str>,
+    pub(super) user: Box<str>,
     /// The display name; held only to be copied or replaced.
     name: Mutex<Box<str>>,
     /// Held for a look or a change, never while something is awaited.
     rooms: Mutex<Rooms>,
     /// Held while the socket joins or leaves, so that each gets its own place and answer.
-    pub turn: tokio::sync::Mutex<()>,
+    pub(super) turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ struct Rooms {
 
 /// What became of a room that a socket was given a place in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admitted {
+pub(super) enum Admitted {
     /// It is in the room now.
     Yes,
     /// The socket had gone meanwhile: the place must be given back.
@@ -37,33 +37,33 @@ pub enum Admitted {
 
 impl Member {
     /// A member of no room yet.
-    pub fn new(audience: Audience, user: Box<str>, name: Box<str>) -> Self {
+    pub(super) fn new(audience: Audience, user: Box<str>, name: Box<str>) -> Self {
         let (rooms, turn) = (Mutex::default(), tokio::sync::Mutex::default());
         Self { audience, user, name: Mutex::new(name), rooms, turn }
     }
 
     /// The display name at this moment.
-    pub fn name(&self) -> Box<str> {
+    pub(super) fn name(&self) -> Box<str> {
         self.name.lock().clone()
     }
 
     /// Takes another display name.
-    pub fn rename(&self, name: Box<str>) {
+    pub(super) fn rename(&self, name: Box<str>) {
         *self.name.lock() = name;
     }
 
     /// Whether it has joined a room.
-    pub fn is_in(&self, room: &RoomKey) -> bool {
+    pub(super) fn is_in(&self, room: &RoomKey) -> bool {
         self.rooms.lock().joined.contains(room)
     }
 
     /// How many rooms it has joined.
-    pub fn rooms(&self) -> usize {
+    pub(super) fn rooms(&self) -> usize {
         self.rooms.lock().joined.len()
     }
 
     /// Notes that it is in a room, unless it has gone.
-    pub fn admit(&self, room: RoomKey) -> Admitted {
+    pub(super) fn admit(&self, room: RoomKey) -> Admitted {
         let mut rooms = self.rooms.lock();
         if rooms.gone {
             return Admitted::Gone;
@@ -73,7 +73,7 @@ impl Member {
     }
 
     /// Notes that it is no more in a room; `false` where it wasn't.
-    pub fn dismiss(&self, room: &RoomKey) -> bool {
+    pub(super) fn dismiss(&self, room: &RoomKey) -> bool {
         let mut rooms = self.rooms.lock();
         let before = rooms.joined.len();
         rooms.joined.retain(|joined| joined != room);
@@ -81,7 +81,7 @@ impl Member {
     }
 
     /// Notes that the socket has gone; gives the rooms that it was in.
-    pub fn part(&self) -> Vec<RoomKey> {
+    pub(super) fn part(&self) -> Vec<RoomKey> {
         let mut rooms = self.rooms.lock();
         rooms.gone = true;
         std::mem::take(&mut rooms.joined)

@@ -15,11 +15,11 @@ const PAGE_BYTES_MAX: usize = 256 * 1024;
 
 /// What a `join` is answered with.
 #[derive(Debug)]
-pub struct Joined {
+pub(super) struct Joined {
     /// The entries, and the room's head at the place.
-    pub stretch: Stretch,
+    pub(super) stretch: Stretch,
     /// Whether what the client has can't be continued.
-    pub reset: bool,
+    pub(super) reset: bool,
 }
 
 /// Reads what a `join` shows: the newest entries, or those after what the client has, none of
@@ -27,7 +27,7 @@ pub struct Joined {
 ///
 /// # Errors
 /// The log can't be read.
-pub async fn join(
+pub(super) async fn join(
     broker: &dyn Broker,
     room: &str,
     after: Option<chat::command::Position>,
@@ -54,7 +54,7 @@ pub async fn join(
 ///
 /// # Errors
 /// The log can't be read.
-pub async fn history(
+pub(super) async fn history(
     broker: &dyn Broker,
     room: &str,
     range: Range,

@@ -216,15 +216,14 @@ impl Order {
             Followed::Watermark { instance, .. } => {
                 effects.push(Effect::Heartbeat(partition, instance));
             }
-            // Nothing of this release signals; what a newer one does is not for these clients.
-            Followed::Signal { .. } => {}
             Followed::Reset(head) => {
                 self.heads[slot] = Some(head);
                 self.admit_waiting(effects);
                 effects.push(Effect::Reset(head.epoch, self.rooms_of(partition)));
             }
+            // Nothing of this release signals, and what a newer one does is not for these clients.
             // How the follower mends a gap is its own matter; the order only waits.
-            Followed::Behind | Followed::CaughtUp { .. } => {}
+            Followed::Signal { .. } | Followed::Behind | Followed::CaughtUp { .. } => {}
         }
     }
 
@@ -262,12 +261,11 @@ impl Order {
             effects.push(Effect::Hold(key));
         }
         let undo = room.clone().filter(|_| !again).map(|room| Input::Leave { key, audience, room });
-        let members = match room {
-            Some(room) => self.enter_room(key, audience, room, again, effects),
-            None => {
-                effects.push(Effect::Enter(key, EVERY_PALABRE));
-                0
-            }
+        let members = if let Some(room) = room {
+            self.enter_room(key, audience, room, again, effects)
+        } else {
+            effects.push(Effect::Enter(key, EVERY_PALABRE));
+            0
         };
         let place = Place { heads: self.known_heads(), members };
         effects.push(Effect::Placed { placed, place, undo });

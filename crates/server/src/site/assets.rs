@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use rust_embed::{Embed, EmbeddedFile};
 
@@ -54,7 +55,7 @@ impl Assets {
 
     /// The page itself, for every address that shows it.
     pub(super) fn page(&self, request: &HeaderMap) -> Response<Body> {
-        let etag = format!("\"{:016x}\"", fnv(&self.page));
+        let etag = etag(&fnv(&self.page).to_be_bytes());
         if asks_for_same(request, &etag) {
             return StatusCode::NOT_MODIFIED.into_response();
         }
@@ -82,11 +83,11 @@ impl Assets {
         };
         file(Page::get, path, caching, request)
     }
+}
 
-    /// A file of the official client.
-    pub(super) fn client_file(&self, name: &str, request: &HeaderMap) -> Option<Response<Body>> {
-        is_client_file(name).then(|| file(Client::get, name, "public, max-age=0", request))?
-    }
+/// A file of the official client.
+pub(super) fn client_file(name: &str, request: &HeaderMap) -> Option<Response<Body>> {
+    is_client_file(name).then(|| file(Client::get, name, "public, max-age=0", request))?
 }
 
 /// Whether a name under the engine's path is one of the official client's files.
@@ -108,7 +109,7 @@ fn file(
         accepts(request, encoding).then(|| get(&format!("{path}.{ending}")))?.map(|f| (encoding, f))
     });
     let (encoding, chosen) = packed.map_or((None, plain), |(e, file)| (Some(e), file));
-    let etag = format!("\"{}\"", hex(&chosen.metadata.sha256_hash()[..12]));
+    let etag = etag(&chosen.metadata.sha256_hash());
     let mut response = if asks_for_same(request, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -119,7 +120,7 @@ fn file(
         ([(header::CONTENT_TYPE, content_type(path))], body).into_response()
     };
     let headers = response.headers_mut();
-    headers.insert(header::ETAG, HeaderValue::from_str(&etag).expect("it is quoted hex"));
+    headers.insert(header::ETAG, HeaderValue::from_str(&etag).expect("it is quoted base64"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -169,8 +170,9 @@ fn fnv(bytes: &[u8]) -> u64 {
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// A strong tag of what is sent.
+fn etag(hash: &[u8]) -> String {
+    format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash))
 }
 
 #[cfg(test)]

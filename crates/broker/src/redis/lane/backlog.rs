@@ -62,9 +62,7 @@ impl Backlog {
         append: Append,
         deadline: Instant,
     ) -> Result<oneshot::Receiver<Answered>, Full> {
-        let Draft { room, user, id, bytes, redact, .. } = &append.draft;
-        let redact = redact.as_ref().map_or(0, bytes::Bytes::len);
-        let bytes = OVERHEAD + room.len() + user.len() + id.len() + bytes.len() + redact;
+        let bytes = OVERHEAD + append.draft.weight();
         if bytes > self.bytes_max {
             return Err(Full::Always);
         }

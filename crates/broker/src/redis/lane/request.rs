@@ -59,7 +59,7 @@ fn content(draft: &Draft) -> u64 {
         add(&part.map_or(u64::MAX, |part| part.len() as u64).to_be_bytes());
         add(part.unwrap_or_default());
     }
-    add(&draft.bytes);
+    add(draft.content());
     hash
 }
 
@@ -77,6 +77,7 @@ mod tests {
             bytes: Bytes::copy_from_slice(bytes.as_bytes()),
             target,
             redact: redact.map(|text| Bytes::copy_from_slice(text.as_bytes())),
+            content: None,
         }
     }
 

@@ -82,3 +82,58 @@ fn said(word: &str, mut fields: reply::Fields, epoch: Epoch) -> Result<Verdict, 
         _ => Err(reply::strange()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reply as Redis writes it.
+    fn reply(text: &str) -> Value {
+        redis::parse_redis_value(text.replace(' ', "\r\n").replace('_', " ").as_bytes()).unwrap()
+    }
+
+    fn judged(text: &str) -> String {
+        let epoch = Epoch::from_random([1; 16]);
+        match judge(reply(text), epoch) {
+            Verdict::Answered { answered: Ok(appended), now } => {
+                assert_eq!(appended.epoch, epoch);
+                let Appended { seq, offset, at, duplicate, .. } = appended;
+                format!("{seq} {offset} {at} {duplicate} {now:?}")
+            }
+            Verdict::Answered { answered: Err(why), now } => format!("{why} {now:?}"),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn replies_are_judged() {
+        let epoch = Epoch::from_random([2; 16]);
+        let fenced = format!("*2 $6 fenced $16 {epoch} ");
+        for (reply, expected) in [
+            ("*6 $6 stored :7 :3 :1700 :1701 $0  ", "7 3 1700 false Some(1701)"),
+            ("*5 $9 duplicate :7 :3 :1700 :1799 ", "7 3 1700 true Some(1799)"),
+            ("*2 $8 conflict :1701 ", "this id was used before, with other content Some(1701)"),
+            ("*2 $7 refused $3 why ", "the store refused the entry: why None"),
+            ("*1 $7 missing ", "Fenced(None)"),
+            (&fenced, &format!("Fenced(Some({epoch:?}))")),
+            ("*2 $4 late :1701 ", "Late { now: 1701 }"),
+            ("-NOSCRIPT_No_such_script ", "NotNow(\"NOSCRIPT No such script\")"),
+            ("-BUSY_Redis_is_busy ", "NotNow(\"BUSY Redis is busy\")"),
+            ("-OOM_no_memory ", "the store refused the entry: OOM no memory None"),
+            (
+                "*2 $6 schema $1 2 ",
+                "the store refused the entry: the log has schema version 2, this release knows 1 \
+                 None",
+            ),
+        ] {
+            assert_eq!(judged(reply), expected, "{reply:?}");
+        }
+        let unpublished = judged("*6 $6 stored :7 :3 :1700 :1701 $6 NOPERM ");
+        assert!(unpublished.starts_with("Unpublished") && unpublished.contains("\"NOPERM\""));
+        for reply in
+            ["+OK ", ":1 ", "*0 ", "*1 $6 stored ", "*1 $5 other ", "*2 $6 stored $1 x ", "$-1 "]
+        {
+            assert!(judged(reply).starts_with("Strange"), "{reply:?}: {}", judged(reply));
+        }
+    }
+}

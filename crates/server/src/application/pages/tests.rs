@@ -15,6 +15,7 @@ async fn append(log: &dyn Broker, room: &str, number: u64, text: &str) {
         bytes: chat::Entry::message("Ada", text).encode(),
         target: None,
         redact: None,
+        content: None,
     };
     log.append(draft).await.unwrap();
 }

@@ -17,6 +17,7 @@ fn append(id: &str) -> Append {
         bytes: Bytes::from_static(b"hello"),
         target: None,
         redact: None,
+        content: None,
     };
     Append { draft, epoch: None }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{
     lane::request::millis,
     publication,
-    reader::page_limit,
+    reader::{Again, page_limit},
     reply::{self, Fields, Reply, strange},
     script::{self, Code, SCHEMA},
     shared::{Known, OpenBy, Shared},
@@ -58,10 +58,10 @@ pub(super) async fn secret(shared: &Shared, proposal: Secret) -> Result<Secret, 
     let key = &shared.secret_key;
     let mut keep = redis::cmd("SET");
     keep.arg(key).arg(&proposal[..]).arg("NX");
-    if let redis::Value::ServerError(refusal) = shared.reader.ask(&keep).await? {
+    if let redis::Value::ServerError(refusal) = shared.reader.ask(&keep, Again::Yes).await? {
         return Err(reply::refused(&refusal));
     }
-    match shared.reader.ask(redis::cmd("GET").arg(key)).await? {
+    match shared.reader.ask(redis::cmd("GET").arg(key), Again::Yes).await? {
         redis::Value::BulkString(kept) => {
             kept.try_into().map_err(|_| Error::Damaged(format!("{key} does not have 32 bytes")))
         }

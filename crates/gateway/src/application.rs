@@ -66,7 +66,7 @@ pub struct Accepted {
 /// A namespace was not joined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {
-    /// Answered with CONNECT_ERROR; the session goes on.
+    /// Answered with `CONNECT_ERROR`; the session goes on.
     Error {
         /// `message` of the error.
         message: String,

@@ -15,8 +15,6 @@ pub struct Handshake {
     pub address: Option<IpAddr>,
     /// The `Origin` header.
     pub origin: Option<Box<str>>,
-    /// The `User-Agent` header, cut at 256 bytes.
-    pub user_agent: Option<Box<str>>,
 }
 
 impl Handshake {

@@ -19,7 +19,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::{HeaderMap, HeaderName, ORIGIN, USER_AGENT};
+use hyper::header::{HeaderMap, HeaderName, ORIGIN};
 use hyper::{Method, Request, Response};
 use parking_lot::Mutex;
 use wire::engine::{PROTOCOL, Query, Rejection, Transport};
@@ -30,9 +30,6 @@ pub(crate) use upgrade::Upgrade;
 use crate::core::Core;
 use crate::session::Session;
 use crate::{BoxFuture, Handshake, SiteBody};
-
-/// How much of a client's `User-Agent` a session keeps.
-const USER_AGENT_BYTES_MAX: usize = 256;
 
 /// Answers the requests of one connection.
 #[derive(Clone)]
@@ -61,12 +58,12 @@ impl Service {
             let core = self.core;
             return core.site.respond(request, self.peer).await;
         }
-        let cors = &self.core.config.cors;
-        let cross_origin = cors::headers(cors, request.headers());
-        if request.method() == Method::OPTIONS && cors.is_on() {
+        let core = Arc::clone(&self.core);
+        let rules = &core.config.cors;
+        let cross_origin = cors::headers(rules, request.headers());
+        if request.method() == Method::OPTIONS && rules.is_on() {
             return cors::preflight(&request, cross_origin);
         }
-        let core = Arc::clone(&self.core);
         let is_upgrade = upgrade::is_wanted(request.headers());
         let mut response = match self.engine(request, is_upgrade).await {
             Ok(response) => response,
@@ -152,15 +149,10 @@ fn is_engine_path(engine: &str, path: &str) -> bool {
 
 /// Copies what a session keeps of its request: a slice would pin the HTTP library's buffer.
 fn remember(request: &Request<Incoming>, peer: Option<IpAddr>) -> Handshake {
-    let header = |name: HeaderName, max: usize| -> Option<Box<str>> {
-        let value = request.headers().get(name)?.to_str().ok()?;
-        Some(value.get(..max).unwrap_or(value).into())
-    };
     Handshake {
         query: request.uri().query().unwrap_or_default().into(),
         address: peer,
-        origin: header(ORIGIN, usize::MAX),
-        user_agent: header(USER_AGENT, USER_AGENT_BYTES_MAX),
+        origin: header_text(request.headers(), ORIGIN).map(Into::into),
     }
 }
 

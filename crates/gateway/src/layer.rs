@@ -74,7 +74,7 @@ impl EngineApplication for SocketLayer {
             has_joined: false,
             ended: None,
             in_flight: 0,
-            waiting: None,
+            waiting: VecDeque::new(),
             reader: None,
         };
         Arc::new_cyclic(|me| Namespaces {
@@ -102,7 +102,7 @@ struct State {
     /// Event futures that haven't finished.
     in_flight: usize,
     /// Packets that were read before reading stopped. Bounded by what is read at once.
-    waiting: Option<Box<VecDeque<Packet>>>,
+    waiting: VecDeque<Packet>,
     /// Whoever waits for the application to catch up.
     reader: Option<Waker>,
 }
@@ -154,7 +154,7 @@ impl EngineSession for Namespaces {
         let Ok(packet) = assembled else { return Flow::Close(CloseReason::ForcedClose) };
         let Some(packet) = packet else { return Flow::Continue };
         if state.is_busy(self.shared.limits.commands) {
-            state.waiting.get_or_insert_default().push_back(packet);
+            state.waiting.push_back(packet);
             return Flow::Pause;
         }
         drop(state);
@@ -192,7 +192,7 @@ impl EngineSession for Namespaces {
     fn closed(&self, _session: &Arc<Session>, reason: CloseReason) {
         let mut state = self.state.lock();
         state.ended = Some(reason);
-        state.waiting = None;
+        state.waiting = VecDeque::new();
         let namespaces = std::mem::take(&mut state.namespaces);
         drop(state);
         let sockets: Vec<Arc<Socket>> =
@@ -207,14 +207,14 @@ impl EngineSession for Namespaces {
 
 impl State {
     fn is_busy(&self, commands_max: usize) -> bool {
-        self.in_flight >= commands_max || self.waiting.is_some()
+        self.in_flight >= commands_max || !self.waiting.is_empty()
     }
 
     fn next_waiting(&mut self) -> Option<Packet> {
-        let waiting = self.waiting.as_mut()?;
-        let packet = waiting.pop_front();
-        if waiting.is_empty() {
-            self.waiting = None;
+        let packet = self.waiting.pop_front();
+        if self.waiting.is_empty() {
+            // Memory is held only while something waits.
+            self.waiting = VecDeque::new();
         }
         packet
     }

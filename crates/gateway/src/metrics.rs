@@ -29,6 +29,7 @@ pub(crate) struct Counts {
     pub(crate) bytes_received: Counter,
     pub(crate) poll_packets_sent: Counter,
     pub(crate) poll_bytes_sent: Counter,
+    pub(crate) pending_polls: Gauge,
     pub(crate) repeated_polls: Counter,
     pub(crate) events: Counter,
     pub(crate) events_waiting: Counter,
@@ -94,6 +95,7 @@ impl Metrics {
             "Bytes sent in poll responses, uncompressed",
             own.poll_bytes_sent.clone(),
         );
+        to.register("pending_polls", "Polls that wait", own.pending_polls.clone());
         to.register("repeated_polls", "Poll responses sent once more", own.repeated_polls.clone());
         to.register("events", "Events handed to the application", own.events.clone());
         to.register(
@@ -126,6 +128,11 @@ impl Metrics {
     /// Upgrades that came to this: `switched`, `failed` or `superfluous`.
     pub fn upgrades(&self, outcome: &'static str) -> u64 {
         self.0.upgrades.get_or_create(&OutcomeLabel { outcome }).get()
+    }
+
+    /// Polls that wait for something to say.
+    pub fn pending_polls(&self) -> i64 {
+        self.0.pending_polls.get()
     }
 
     /// Open TCP and Unix connections.

@@ -288,6 +288,7 @@ impl Session {
         if told.is_err() {
             tracing::error!("the application panicked at the end of a session");
         }
+        tracing::debug!(reason = reason.as_str(), "a session has ended");
         self.core.metrics.count_close(reason);
         let mut state = self.state.lock();
         let (counted, timer) = (state.counted.take(), state.timer.take());

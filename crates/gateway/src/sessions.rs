@@ -11,7 +11,7 @@ use crate::session::Session;
 
 pub(crate) struct Sessions {
     inner: Mutex<Inner>,
-    sessions_max: usize,
+    max: usize,
     /// Told when the last session of a gateway that takes no more has ended.
     emptied: Notify,
 }
@@ -33,15 +33,14 @@ pub(crate) struct Reservation {
 }
 
 impl Sessions {
-    pub(crate) fn new(sessions_max: usize) -> Arc<Self> {
-        let emptied = Notify::new();
-        Arc::new(Self { inner: Mutex::default(), sessions_max, emptied })
+    pub(crate) fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self { inner: Mutex::default(), max, emptied: Notify::new() })
     }
 
     /// A place for one session, if there is one.
     pub(crate) fn reserve(self: &Arc<Self>) -> Option<Reservation> {
         let mut inner = self.inner.lock();
-        if inner.sealed || inner.by_sid.len() + inner.reserved >= self.sessions_max {
+        if inner.sealed || inner.by_sid.len() + inner.reserved >= self.max {
             return None;
         }
         inner.reserved += 1;

@@ -2,10 +2,12 @@
 //! is when its deadline moves back, and put further back when it comes up: a session that keeps
 //! answering its pings costs a visit every few seconds and no task of its own.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use hub::CloseReason;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -90,7 +92,7 @@ impl Timers {
     pub(crate) fn remove(&self, place: Place, session: &Session) {
         let shard = &self.shards[place.shard as usize];
         let mut state = shard.state.lock();
-        let removed = state.wheel.remove(place.tick, |entry| std::ptr::eq(&**entry, session));
+        let removed = state.wheel.remove(place.tick, |entry| is_same(entry, session));
         let emptied = state.wheel.is_empty();
         drop(state);
         // Outside of the lock: it may be the last reference.
@@ -111,6 +113,18 @@ impl Shard {
             self.changed.notify_one();
         }
         tick
+    }
+
+    /// Lets a session do what is due. A panic in it is its own: the others' timers go on.
+    fn serve(&self, session: &Arc<Session>, now: Duration) {
+        match catch_unwind(AssertUnwindSafe(|| session.on_timer(now))) {
+            Ok(None) => {}
+            Ok(Some(next)) => {
+                let tick = self.insert(next, Arc::clone(session));
+                session.moved_timer(tick);
+            }
+            Err(_panic) => session.close(CloseReason::Internal),
+        }
     }
 
     fn arm(&self) -> Option<Tick> {
@@ -136,15 +150,16 @@ async fn run(shard: Arc<Shard>, clock: Clock, stop: CancellationToken) {
         }
         shard.state.lock().wheel.expire(clock.now(), &mut due);
         for (served, session) in due.drain(..).enumerate() {
-            if let Some(next) = session.on_timer(clock.now()) {
-                let tick = shard.insert(next, Arc::clone(&session));
-                session.moved_timer(tick);
-            }
+            shard.serve(&session, clock.now());
             if served % YIELD_AFTER == YIELD_AFTER - 1 {
                 tokio::task::yield_now().await;
             }
         }
     }
+}
+
+fn is_same(entry: &Arc<Session>, session: &Session) -> bool {
+    std::ptr::eq(Arc::as_ptr(entry), session)
 }
 
 impl Place {

@@ -9,6 +9,7 @@ mod end;
 mod probe;
 
 use std::cell::Cell;
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -48,7 +49,8 @@ struct WebSocket {
 /// All but the decoder, so that both can be borrowed at once.
 struct Side {
     session: Arc<Session>,
-    stream: Arc<Stream>,
+    /// Taken at the end, which wants it for itself alone.
+    stream: Option<Arc<Stream>>,
     phase: Phase,
     /// The application is busy: nothing is read.
     paused: bool,
@@ -92,7 +94,7 @@ pub(crate) fn start(
         }
     };
     let decoder = Decoder::server(core.config.max_payload);
-    let side = Side { session, stream, phase, paused: false, farewell: None };
+    let side = Side { session, stream: Some(stream), phase, paused: false, farewell: None };
     let mut socket = WebSocket { decoder, side, _place: place };
     if !early.is_empty() {
         socket.feed(&mut early.to_vec());
@@ -149,25 +151,22 @@ impl WebSocket {
 
     /// Reads what is there and handles it; ready when something was done.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            if ready!(self.side.stream.poll_read_ready(cx)).is_err() {
-                self.side.lost(CloseReason::TransportError);
-                return Poll::Ready(());
-            }
-            let mut scratch = SCRATCH.take();
-            scratch.resize(SCRATCH_BYTES, 0);
-            let read = self.side.stream.try_read(&mut scratch);
-            match &read {
-                Ok(0) => self.side.lost(CloseReason::TransportClose),
-                Ok(length) => self.feed(&mut scratch[..*length]),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(_) => self.side.lost(CloseReason::TransportClose),
-            }
-            SCRATCH.set(scratch);
-            if !read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock) {
-                return Poll::Ready(());
-            }
+        let Some(stream) = &self.side.stream else { return Poll::Ready(()) };
+        if ready!(stream.poll_read_ready(cx)).is_err() {
+            self.side.lost(CloseReason::TransportError);
+            return Poll::Ready(());
         }
+        let mut scratch = SCRATCH.take();
+        scratch.resize(SCRATCH_BYTES, 0);
+        match stream.try_read(&mut scratch) {
+            Ok(0) => self.side.lost(CloseReason::TransportClose),
+            Ok(length) => self.feed(&mut scratch[..length]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            // A client that is gone: the commonest end, and no failure of the transport.
+            Err(_) => self.side.lost(CloseReason::TransportClose),
+        }
+        SCRATCH.set(scratch);
+        Poll::Ready(())
     }
 
     fn feed(&mut self, input: &mut [u8]) {
@@ -190,13 +189,13 @@ impl Side {
 
     fn handle_open(&mut self, message: Message<'_>) -> ControlFlow<()> {
         let packet = match message {
-            Message::Text(text) => match Packet::decode(text) {
-                Ok(packet) => packet,
-                Err(_) => {
+            Message::Text(text) => {
+                let Ok(packet) = Packet::decode(text) else {
                     self.session.close(CloseReason::ParseError);
                     return ControlFlow::Break(());
-                }
-            },
+                };
+                packet
+            }
             Message::Binary(bytes) => Packet::Binary(bytes.into()),
             Message::Ping(payload) => {
                 let pong = Frame::control(Opcode::Pong, payload);
@@ -246,12 +245,15 @@ impl Side {
     /// Writes past the outbox, which isn't attached yet. These few bytes fit, unless the client
     /// reads nothing and asks on and on.
     fn say(&self, frame: &Frame) -> bool {
-        self.stream.try_write(frame.bytes()).is_ok_and(|written| written == frame.len())
+        let Some(stream) = &self.stream else { return false };
+        stream.try_write(frame.bytes()).is_ok_and(|written| written == frame.len())
     }
 
     fn switch(&mut self) -> bool {
-        let Phase::Probing(probe) = &self.phase else { return false };
-        if !self.session.switch(Arc::clone(&self.stream), probe.b64()) {
+        let (Phase::Probing(probe), Some(stream)) = (&self.phase, &self.stream) else {
+            return false;
+        };
+        if !self.session.switch(Arc::clone(stream), probe.b64()) {
             return false;
         }
         self.session.core().metrics.count_upgrade("switched");
@@ -288,8 +290,8 @@ impl Side {
         self.session.finish();
         let code = self.session.closed().and_then(CloseReason::websocket_code);
         let farewell = self.farewell.take().unwrap_or(Farewell::Frame(code));
-        let (session, stream) = (Arc::clone(&self.session), Arc::clone(&self.stream));
-        self.phase = Phase::Ending(Box::pin(end::end(session, stream, farewell)));
+        let end = end::end(Arc::clone(&self.session), self.stream.take(), farewell);
+        self.phase = Phase::Ending(Box::pin(end));
     }
 
     /// The upgrade came to nothing; the session polls on.
@@ -297,8 +299,9 @@ impl Side {
         let core = self.session.core();
         core.metrics.count_upgrade(outcome);
         let farewell = self.farewell.take().unwrap_or(Farewell::Frame(None));
-        let (stream, timeout) = (Arc::clone(&self.stream), core.config.close_timeout);
-        self.phase = Phase::Leaving(Box::pin(end::leave(stream, farewell, timeout)));
+        let timeout = core.config.close_timeout;
+        let leave = end::leave(self.stream.take(), farewell, timeout);
+        self.phase = Phase::Leaving(Box::pin(leave));
     }
 }
 

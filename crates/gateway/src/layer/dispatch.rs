@@ -28,7 +28,7 @@ impl Namespaces {
         };
         drop(state);
         match packet.kind {
-            PacketKind::Event => self.event(session, socket, packet),
+            PacketKind::Event => self.event(session, &socket, packet),
             PacketKind::Ack => {
                 let args = packet.data.unwrap_or_else(|| "[]".into());
                 if let Some(id) = packet.id {
@@ -50,13 +50,13 @@ impl Namespaces {
         }
     }
 
-    fn event(&self, session: &Arc<Session>, socket: Arc<Socket>, packet: Packet) -> Flow {
+    fn event(&self, session: &Arc<Session>, socket: &Arc<Socket>, packet: Packet) -> Flow {
         // An event without even a name is accepted, and nothing happens.
         let Some(data) = packet.data else { return Flow::Continue };
-        let ack = packet.id.map(|id| Ack { socket: Arc::clone(&socket), id });
+        let ack = packet.id.map(|id| Ack { socket: Arc::clone(socket), id });
         let event = Event { data, attachments: packet.attachments, ack };
         self.shared.metrics.counts().events.inc();
-        let Some(future) = self.shared.application.event(&socket, event) else {
+        let Some(future) = self.shared.application.event(socket, event) else {
             return Flow::Continue;
         };
         let mut state = self.state.lock();

@@ -124,7 +124,7 @@ impl Drop for PanicCloses<'_> {
     }
 }
 
-/// The payload of CONNECT_ERROR.
+/// The payload of `CONNECT_ERROR`.
 fn error_json(message: &str, data: Option<&str>) -> String {
     let mut error = Map::new();
     error.insert("message".to_owned(), Value::from(message));

@@ -92,7 +92,8 @@ pub(crate) struct Answer {
     body: oneshot::Receiver<Bytes>,
 }
 
-/// A POST in progress. Dropping it before `done` ends the session.
+/// A POST in progress. Dropping it before `done` ends the session, unless that has moved on to
+/// a WebSocket.
 pub(crate) struct PostGuard {
     session: Arc<Session>,
     cut_short: oneshot::Receiver<()>,
@@ -132,6 +133,7 @@ impl Session {
             task.wake();
         }
         let session = Arc::clone(self);
+        self.core.metrics.counts().pending_polls.inc();
         BeginPoll::Wait(Answer { session, number, repeatable, arrived: false, body })
     }
 
@@ -351,6 +353,7 @@ impl Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
+        self.session.core.metrics.counts().pending_polls.dec();
         if !self.arrived {
             self.session.poll_went_away(self.number, self.repeatable);
         }
@@ -371,16 +374,17 @@ impl PostGuard {
 
 impl Drop for PostGuard {
     fn drop(&mut self) {
-        if let Phase::Polling(polling) = &mut self.session.state.lock().phase {
-            polling.posting = None;
-        }
-        if !self.done {
-            let reason = if std::thread::panicking() {
-                CloseReason::Internal
-            } else {
-                CloseReason::TransportError
-            };
-            self.session.close(reason);
+        let polls = match &mut self.session.state.lock().phase {
+            Phase::Polling(polling) => {
+                polling.posting = None;
+                true
+            }
+            Phase::WebSocket => false,
+        };
+        if std::thread::panicking() {
+            self.session.close(CloseReason::Internal);
+        } else if polls && !self.done {
+            self.session.close(CloseReason::TransportError);
         }
     }
 }

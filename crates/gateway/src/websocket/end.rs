@@ -25,7 +25,8 @@ pub(super) enum Farewell {
 }
 
 /// Ends the WebSocket of a session.
-pub(super) async fn end(session: Arc<Session>, stream: Arc<Stream>, farewell: Farewell) {
+pub(super) async fn end(session: Arc<Session>, stream: Option<Arc<Stream>>, farewell: Farewell) {
+    let Some(stream) = stream else { return };
     let timeout = session.core().config.close_timeout;
     if let Farewell::Frame(code) = farewell {
         let said = tokio::time::timeout(timeout, async {
@@ -40,7 +41,8 @@ pub(super) async fn end(session: Arc<Session>, stream: Arc<Stream>, farewell: Fa
 }
 
 /// Ends a WebSocket that never had a session.
-pub(super) async fn leave(stream: Arc<Stream>, farewell: Farewell, timeout: Duration) {
+pub(super) async fn leave(stream: Option<Arc<Stream>>, farewell: Farewell, timeout: Duration) {
+    let Some(stream) = stream else { return };
     if let Farewell::Frame(code) = farewell {
         let _ = tokio::time::timeout(timeout, write(&stream, &Frame::close(code))).await;
     }
@@ -49,7 +51,7 @@ pub(super) async fn leave(stream: Arc<Stream>, farewell: Farewell, timeout: Dura
 
 /// Ends a WebSocket as soon as it is open.
 pub(super) async fn refuse(stream: Arc<Stream>, _place: Place, timeout: Duration) {
-    leave(stream, Farewell::Frame(None), timeout).await;
+    leave(Some(stream), Farewell::Frame(None), timeout).await;
 }
 
 async fn write(stream: &Stream, frame: &Frame) -> io::Result<()> {
@@ -87,7 +89,7 @@ where
 {
     stream.shutdown().await?;
     let mut discarded = 0;
-    let mut bytes = vec![0; 16 * 1024];
+    let mut bytes = [0; 4096];
     while discarded < LINGER_BYTES_MAX {
         match stream.read(&mut bytes).await? {
             0 => return Ok(()),

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior, Sleep};
 
@@ -20,7 +21,8 @@ pub(super) struct Probe {
 
 impl Probe {
     pub(super) fn new(core: &Arc<Core>, guard: ProbeGuard, b64: bool) -> Self {
-        let (timeout, period) = (core.config.upgrade_timeout, core.config.probe_interval);
+        let timeout = core.config.upgrade_timeout;
+        let period = core.config.probe_interval.max(Duration::from_millis(1));
         let start = tokio::time::Instant::now() + period;
         let mut ticks = tokio::time::interval_at(start, period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

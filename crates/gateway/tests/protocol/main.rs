@@ -15,6 +15,7 @@ mod limits;
 mod metrics;
 mod polling;
 mod shared;
+mod site;
 mod socket_suite;
 mod support;
 mod upgrade;

@@ -88,7 +88,7 @@ pub(crate) async fn polling_close(server: &Server) {
     let session = server.poll().await;
     let poll = session.pending().await;
     assert_eq!(session.post("1").await, Ok("ok".to_owned()));
-    assert_eq!(poll.await.expect("joined"), Ok("6".to_owned()));
+    assert_eq!(poll.answer().await, Ok("6".to_owned()));
     assert_eq!(session.get().await, Err(400));
 }
 

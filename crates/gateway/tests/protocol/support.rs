@@ -19,10 +19,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits for a future, but not for ever.
 pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(output) => output,
-        Err(_) => panic!("{what}: nothing came"),
-    }
+    let outcome = tokio::time::timeout(PATIENCE, future).await;
+    outcome.unwrap_or_else(|elapsed| panic!("{what}: {elapsed}"))
 }
 
 /// Looks now and then until something is so.

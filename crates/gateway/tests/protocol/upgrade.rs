@@ -12,6 +12,7 @@ use crate::applications::engine_config;
 use crate::shared::upgrade;
 use crate::support::{NO_CODE, Said, Server, Session, WebSocket, calm, read_reply, soon, until};
 
+#[allow(clippy::unnecessary_wraps, reason = "what `post` returns")]
 fn ok() -> Result<String, u16> {
     Ok("ok".to_owned())
 }
@@ -60,13 +61,13 @@ async fn pending_polls_end_with_noops_while_the_upgrade_lasts() {
 
 #[tokio::test]
 async fn a_poll_pending_at_the_switch_ends_with_a_noop() {
-    let config = Config { probe_interval: Duration::from_secs(3600), ..calm(engine_config()) };
+    let config = Config { probe_interval: Duration::from_hours(1), ..calm(engine_config()) };
     let server = Server::engine_with(config).await;
     let session = server.poll().await;
     let poll = session.pending().await;
     let mut socket = probing(&server, &session).await;
     socket.send("5").await;
-    assert_eq!(poll.await.expect("joined"), Ok("6".to_owned()));
+    assert_eq!(poll.answer().await, Ok("6".to_owned()));
     socket.send("4hello").await;
     assert_eq!(socket.message().await, "4hello");
 }

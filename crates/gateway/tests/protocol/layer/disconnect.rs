@@ -123,7 +123,7 @@ async fn a_pending_poll_gets_the_last_words_and_the_end() {
     let poll = client.pending().await;
     here(&client).await;
     seen.socket().await.disconnect(true);
-    let mut said = poll.await.expect("joined").expect("200");
+    let mut said = poll.answer().await.expect("200");
     if said == "41" {
         said.push('\x1e');
         said.push_str(&client.get().await.expect("the close packet"));

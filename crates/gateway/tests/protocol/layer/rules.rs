@@ -114,7 +114,7 @@ async fn large_ack_ids_come_back_as_they_were() {
     assert!(socket.message().await.contains("auth"));
     socket.send(r#"4218446744073709551615["message-with-ack",1]"#).await;
     assert_eq!(socket.message().await, "4318446744073709551615[1]");
-    socket.send(r#"42/custom,"#).await;
+    socket.send("42/custom,").await;
     assert_eq!(socket.next().await, Said::Closed(Some(NO_CODE)));
 }
 
@@ -131,7 +131,7 @@ async fn the_same_rules_hold_over_polling() {
     let session = server.poll().await;
     let poll = session.pending().await;
     assert_eq!(session.post("4abc").await, Ok("ok".to_owned()));
-    assert_eq!(poll.await.expect("joined"), Ok("1".to_owned()));
+    assert_eq!(poll.answer().await, Ok("1".to_owned()));
     assert_eq!(session.get().await, Err(400));
 }
 

@@ -1,5 +1,6 @@
 //! HTTP/1.1 by hand: one request, one connection.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -66,10 +67,10 @@ impl Http {
     ) -> TcpStream {
         let mut head = format!("{method} {target} HTTP/1.1\r\nHost: test\r\n");
         for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            write!(head, "{name}: {value}\r\n").expect("a String takes it");
         }
         if method != "GET" {
-            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+            write!(head, "Content-Length: {}\r\n", body.len()).expect("a String takes it");
         }
         head.push_str("\r\n");
         let mut stream = self.connect().await;

@@ -26,7 +26,8 @@ pub(crate) struct Server {
     stop: CancellationToken,
     /// Stops it when the test is over.
     _stopping: DropGuard,
-    served: CancellationToken,
+    /// Cancelled when `serve` has returned.
+    returned: CancellationToken,
 }
 
 impl Server {
@@ -82,14 +83,14 @@ impl Server {
             tasks: tasks.clone(),
             _stopping: stop.clone().drop_guard(),
             stop: stop.clone(),
-            served: CancellationToken::new(),
+            returned: CancellationToken::new(),
         };
         let application = application(&server, &config);
         let metrics = server.metrics.clone();
         let gateway = Gateway::new(config, application, site, hub, metrics, tasks.clone(), stop);
-        let served = server.served.clone();
+        let returned = server.returned.clone();
         tasks.spawn(async move {
-            let _served = served.drop_guard();
+            let _returned = returned.drop_guard();
             gateway.serve(listener.into()).await;
         });
         server
@@ -110,7 +111,7 @@ impl Server {
 
     /// Waits until `serve` has returned.
     pub(crate) async fn served(&self) {
-        soon("the end of serving", self.served.cancelled()).await;
+        soon("the end of serving", self.returned.cancelled()).await;
     }
 
     /// Stops it and waits until no task of it is left.

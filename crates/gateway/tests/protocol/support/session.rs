@@ -1,17 +1,28 @@
 //! A polling client.
 
+use gateway::Metrics;
 use serde_json::Value;
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
 
 use super::http::read_reply;
-use super::{Http, Reply, Server};
+use super::{Http, Reply, Server, until};
 
 pub(crate) struct Session {
     http: Http,
     pub(crate) sid: String,
     /// The target of its requests.
     pub(crate) target: String,
+    metrics: Metrics,
+}
+
+/// A poll that the server has, and has not answered.
+pub(crate) struct Pending(TcpStream);
+
+impl Pending {
+    /// The payload, or the status.
+    pub(crate) async fn answer(mut self) -> Result<String, u16> {
+        read_reply(&mut self.0).await.ok()
+    }
 }
 
 impl Session {
@@ -21,7 +32,8 @@ impl Session {
         let open: Value = serde_json::from_str(open.strip_prefix('0').expect("an open packet"))
             .expect("an open packet in JSON");
         let sid = open["sid"].as_str().expect("a sid").to_owned();
-        Self { http: server.http(), target: format!("{target}&sid={sid}"), sid }
+        let (http, metrics) = (server.http(), server.metrics.clone());
+        Self { http, metrics, target: format!("{target}&sid={sid}"), sid }
     }
 
     /// Polls once; the payload, or the status.
@@ -48,10 +60,12 @@ impl Session {
         self.http.send("GET", &self.target, &[], b"").await
     }
 
-    /// Polls beside the test.
-    pub(crate) async fn pending(&self) -> JoinHandle<Result<String, u16>> {
-        let mut stream = self.begin().await;
-        tokio::task::spawn(async move { read_reply(&mut stream).await.ok() })
+    /// Begins a poll and waits until the server has it.
+    pub(crate) async fn pending(&self) -> Pending {
+        let before = self.metrics.pending_polls();
+        let stream = self.begin().await;
+        until("a pending poll", || self.metrics.pending_polls() > before).await;
+        Pending(stream)
     }
 
     /// Polls once; the packets.

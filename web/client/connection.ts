@@ -21,6 +21,9 @@ export const ANSWER_WAIT_MS = 10_000;
 /** How long the welcome is waited for, once connected. */
 export const WELCOME_WAIT_MS = 10_000;
 
+/** How many users we remember to have been. */
+const USERS_MAX = 16;
+
 /**
  * `connecting`: for the first time. `online`: welcomed. `offline`: lost, and being tried again.
  * `refused`: the server does not want us, or ended it; nothing is tried by itself.
@@ -87,6 +90,7 @@ export class Connection extends Emitter<Heard> {
 
   readonly #wire: Wire;
   readonly #identity: Identity;
+  readonly #users = new Set<string>();
   readonly #waiting = new Set<(error: Unanswered) => void>();
   #welcomeTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -102,9 +106,12 @@ export class Connection extends Emitter<Heard> {
     return this.status.phase === "online";
   }
 
-  /** Who we are, once welcomed; it stays while reconnecting. */
-  get user(): string | undefined {
-    return this.welcome?.user;
+  /**
+   * Whether we are this user, or were at an earlier welcome: a server whose secret is another one
+   * takes us for somebody new, and what we said before is ours all the same.
+   */
+  isOwn(user: string): boolean {
+    return this.#users.has(user);
   }
 
   connect(): void {
@@ -187,6 +194,8 @@ export class Connection extends Emitter<Heard> {
   #welcomed(welcome: Welcome): void {
     clearTimeout(this.#welcomeTimer);
     this.welcome = welcome;
+    if (this.#users.size >= USERS_MAX) this.#users.clear();
+    this.#users.add(welcome.user);
     if (welcome.token !== undefined) this.#identity.token = welcome.token;
     this.#identity.name = welcome.name;
     const { roundTripMs: _old, reason: _reason, code: _code, ...status } = this.status;

@@ -26,7 +26,8 @@ export const RETRY_MS = 2_000;
 /** What a room needs of a connection. */
 export interface Link {
   readonly online: boolean;
-  readonly user: string | undefined;
+  /** Whether we are this user, or were before a reconnect. */
+  isOwn(user: string): boolean;
   request<C extends Command>(command: C, takes: Takes<C>): Promise<Answer<C>>;
 }
 
@@ -307,7 +308,7 @@ export class Room extends Emitter<Heard> {
   }
 
   #sawOwn(entry: Entry): void {
-    if (entry.user === this.#link.user) this.#outbox.seen(entry);
+    if (this.#link.isOwn(entry.user)) this.#outbox.seen(entry);
   }
 
   /** Sends the next message, if none is on its way. */

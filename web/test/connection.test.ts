@@ -81,13 +81,24 @@ test("a connection is online once it is welcomed, and not before", () => {
   assert.equal(connection.online, false);
   come();
   assert.equal(connection.online, true);
-  assert.equal(connection.user, "u1");
+  assert.equal(connection.welcome?.user, "u1");
 });
 
 test("the welcome's token and name are what the next connect says", () => {
   const { identity, come } = setUp({ name: " Awa " });
   come(welcome({ token: "t1", name: "Awa" }));
   assert.deepEqual(identity, { name: "Awa", token: "t1" });
+});
+
+test("what we said as another user before a reconnect is still ours", () => {
+  const { wire, connection, come } = setUp();
+  come(welcome({ user: "u1" }));
+  wire.hear("disconnect", "transport close");
+  come(welcome({ user: "u2" }));
+  assert.deepEqual(
+    ["u1", "u2", "u3"].map((user) => connection.isOwn(user)),
+    [true, true, false],
+  );
 });
 
 test("a server that never welcomes us is left", () => {

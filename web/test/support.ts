@@ -104,7 +104,6 @@ interface Asked {
 
 /** A connection to the log. Everything that travels waits until the test lets it pass. */
 export class Pipe implements Link {
-  readonly user = ME;
   online = false;
   /** What `send` is answered with, instead of being carried out. */
   refuseWith: { code: Code; stored: boolean } | undefined;
@@ -119,6 +118,10 @@ export class Pipe implements Link {
   constructor(log: Log) {
     this.#log = log;
     log.listeners.add((entry) => this.#hear(entry));
+  }
+
+  isOwn(user: string): boolean {
+    return user === ME;
   }
 
   get idle(): boolean {

@@ -35,7 +35,7 @@
 //!
 //! A user with an ACL of its own needs the keys `~palabre:*` and the channels `&palabre:*` (or
 //! another prefix), and `+@hash +@stream +@sortedset +@scripting +@pubsub +@connection +del
-//! +exists +time +info +config|get`.
+//! +exists +get +set +time +info +config|get`.
 //!
 //! What has passed a limit is never shown: whoever reads drops it first. Appends drop what exceeds
 //! the number, the [`sweeper`] what exceeds the age in rooms where nothing happens, and the ids

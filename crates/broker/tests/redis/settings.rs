@@ -143,7 +143,7 @@ async fn settings_that_may_not_be_asked_for_are_only_warned_of() {
 async fn the_documented_permissions_are_enough() {
     let server = Server::start();
     let user = "ACL SETUSER app on >secret ~palabre:* &palabre:* +@hash +@stream +@sortedset \
-                +@scripting +@pubsub +@connection +del +exists +time +info +config|get";
+                +@scripting +@pubsub +@connection +del +exists +get +set +time +info +config|get";
     server.must(&user.split_whitespace().collect::<Vec<_>>());
     let redis = started(server.url().replace("//", "//app:secret@"));
     connection(&redis).await;
@@ -155,6 +155,7 @@ async fn the_documented_permissions_are_enough() {
     let deletion = Draft { target: Some(1), redact: Some("gone".into()), ..deletion };
     within(redis.append(deletion)).await.unwrap();
     within(redis.heartbeat(P0, "me")).await.unwrap();
+    within(redis.secret([1; 32])).await.unwrap();
     within(redis.signal("lobby", "x".into())).await.unwrap();
     within(redis.sweep()).await.unwrap();
     let page = within(redis.read_room("lobby", Range::Newest, 9)).await.unwrap();

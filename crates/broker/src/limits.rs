@@ -11,7 +11,8 @@ pub const TARGETING_MAX: usize = 10_000;
 /// The limits of a broker; each one is named in the documentation of the configuration.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Longest wait of an append before it is answered `Unavailable`.
+    /// Longest wait of an append before it is answered `Unavailable`. The embedded log bounds its
+    /// other answers by it too.
     pub append_wait: Duration,
     /// Bytes of entries that may wait for the store.
     pub append_queue_bytes: usize,

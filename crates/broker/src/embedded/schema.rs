@@ -148,7 +148,7 @@ fn begin(db: &Connection) -> Result<(), Error> {
 }
 
 /// Reads where the log stands, and whether its newest entry agrees.
-fn tip(db: &Connection) -> Result<Tip, Error> {
+pub(super) fn tip(db: &Connection) -> Result<Tip, Error> {
     let (epoch, seq, at, trimmed, newest): (String, i64, i64, i64, Option<i64>) = db.query_row(
         "SELECT epoch, seq, at, trimmed, (SELECT max(seq) FROM entries) FROM log",
         [],

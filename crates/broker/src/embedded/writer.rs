@@ -20,7 +20,7 @@ use super::{
     followers::Followers,
     queue::{Queue, Taken},
     read::since,
-    schema::{Tip, signed},
+    schema::{Tip, signed, tip},
     sweep::{ROUND_EVERY, Sweeper},
 };
 use crate::{AppendError, Appended, Delivery, Draft, Error, Head, Limits, Record, State};
@@ -31,6 +31,11 @@ const BATCH_MAX: usize = 1_024;
 
 /// How soon a lagging follower that made room goes on.
 const LAG_CHECK: Duration = Duration::from_millis(5);
+
+/// Needs some room and leaves nothing: after an append has failed, whether others would succeed.
+const PROBE: &str = "CREATE TABLE probe (bytes BLOB) STRICT;
+    INSERT INTO probe VALUES (zeroblob(16384));
+    DROP TABLE probe";
 
 /// The log's clock, in milliseconds since 1970.
 pub(super) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -146,6 +151,8 @@ impl Writer {
             Err(failed) => {
                 self.note(Some(failed.reason.clone()));
                 let answer = if failed.perhaps_stored {
+                    // If it is there after all, the next heartbeat tells the followers.
+                    self.tip = tip(&self.db).unwrap_or(self.tip);
                     AppendError::Unavailable { perhaps_stored: true }
                 } else {
                     AppendError::Refused(failed.reason)
@@ -234,7 +241,7 @@ impl Writer {
 
     fn try_to_write(&mut self) -> rusqlite::Result<()> {
         let work = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        work.execute("UPDATE log SET seq = ?1", [signed(self.tip.seq)])?;
+        work.execute_batch(PROBE)?;
         work.commit()
     }
 

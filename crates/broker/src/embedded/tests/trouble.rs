@@ -116,6 +116,8 @@ async fn full_log_refuses_and_goes_on_reading(log: Arc<Embedded>) {
     assert_eq!(log.state(), State::Away(reason));
     assert_eq!(ids(&stored(&log).await), ["1"]);
     // Nobody appends any more, but each heartbeat tries.
+    within(log.heartbeat(Partition(0), "me")).await.unwrap();
+    assert!(matches!(log.state(), State::Away(_)));
     leave_pages(&log, 1_000).await;
     within(log.heartbeat(Partition(0), "me")).await.unwrap();
     assert_eq!(log.state(), State::Connected);
@@ -132,6 +134,18 @@ async fn full_disk_refuses_and_goes_on_reading() {
 #[tokio::test]
 async fn full_memory_refuses_and_goes_on_reading() {
     full_log_refuses_and_goes_on_reading(Embedded::open(None, Limits::memory()).unwrap()).await;
+}
+
+#[tokio::test]
+async fn trying_to_write_writes_and_leaves_nothing() {
+    let (_directory, log) = on_disk();
+    meddle(&log, "CREATE TRIGGER t AFTER INSERT ON ids BEGIN SELECT raise(ABORT, 'no'); END").await;
+    within(log.append(draft("lobby", 1))).await.unwrap_err();
+    checkpoint(&log).await;
+    within(log.heartbeat(Partition(0), "me")).await.unwrap();
+    assert_eq!(log.state(), State::Connected);
+    assert!(checkpoint(&log).await > 0, "pages were written");
+    assert!(!on_writer(&log, |db| db.table_exists(None, "probe").unwrap()).await);
 }
 
 #[tokio::test]

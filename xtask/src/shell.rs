@@ -28,6 +28,18 @@ pub(crate) fn finish(mut command: Command) -> Result<()> {
     Ok(())
 }
 
+/// As [`finish`], with the output shown only when it fails.
+pub(crate) fn finish_quietly(mut command: Command) -> Result<()> {
+    let shown = shown(&command);
+    println!("$ {shown}");
+    let output = command.output().with_context(|| format!("`{shown}` could not be started"))?;
+    if !output.status.success() {
+        let printed = [output.stdout, output.stderr].concat();
+        bail!("`{shown}` failed ({}):\n{}", output.status, String::from_utf8_lossy(&printed));
+    }
+    Ok(())
+}
+
 /// What the program printed on its standard output; an exit code other than 0 is an error.
 pub(crate) fn output(folder: &Path, program: &str, args: &[&str]) -> Result<String> {
     let mut command = command(folder, program, args);
@@ -62,6 +74,14 @@ mod tests {
         assert!(error.to_string().contains("`false` failed"), "{error}");
         let error = run(Path::new("."), "no-such-program-here", &[]).unwrap_err();
         assert!(error.to_string().contains("could not be started"), "{error}");
+    }
+
+    #[test]
+    fn what_a_quiet_program_printed_is_in_its_error() {
+        let fails = |script| finish_quietly(command(Path::new("."), "sh", &["-c", script]));
+        let error = fails("echo out; echo err >&2; exit 3").unwrap_err().to_string();
+        assert!(error.contains("out") && error.contains("err") && error.contains('3'), "{error}");
+        assert!(fails("echo out").is_ok());
     }
 
     #[test]

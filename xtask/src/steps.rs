@@ -67,12 +67,13 @@ fn page(root: &Path) -> Result<()> {
 }
 
 fn lint(root: &Path) -> Result<()> {
-    let args = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-    shell::run(root, "cargo", &args)
+    let what = ["clippy", "--workspace", "--all-targets", "--locked", "--keep-going"];
+    shell::run(root, "cargo", &[&what[..], &["--", "-D", "warnings"]].concat())
 }
 
 fn docs(root: &Path) -> Result<()> {
-    let args = ["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"];
+    let what = ["doc", "--workspace", "--no-deps", "--document-private-items"];
+    let args = [&what[..], &["--locked", "--keep-going"]].concat();
     let mut command = shell::command(root, "cargo", &args);
     command.env("RUSTDOCFLAGS", "-D warnings");
     shell::finish(command)

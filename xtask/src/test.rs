@@ -101,6 +101,7 @@ fn summary(outcomes: &[(&'static str, Outcome)]) -> Result<()> {
             }
             Outcome::Failed(took, why) => {
                 failed += 1;
+                let why = why.lines().next().unwrap_or_default();
                 println!("{name:<12} FAILED  {:>8}  {why}", seconds(*took));
             }
             Outcome::NotRun(needed) => {

@@ -72,7 +72,7 @@ fn apt(root: &Path, args: &[&str]) -> Result<()> {
     command.env("DEBIAN_FRONTEND", "noninteractive");
     // The tests start their own redis-server: this run level keeps Debian from starting one.
     command.env("RUNLEVEL", "1");
-    shell::finish(command)
+    shell::finish_quietly(command)
 }
 
 /// The Python client and what it needs, in a virtual environment of its own.

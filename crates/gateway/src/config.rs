@@ -61,6 +61,9 @@ pub struct Config {
     pub close_linger: Duration,
     /// How long a WebSocket that the server closed may take to accept the last bytes.
     pub close_timeout: Duration,
+    /// How long a connection on which everything was said waits for the client to close its own
+    /// side, so that the last words aren't lost by a reset.
+    pub linger_timeout: Duration,
     /// When stopping, sessions are closed spread over this time, so that not all of them come
     /// back at once.
     pub drain_window: Duration,
@@ -96,6 +99,7 @@ impl Default for Config {
             write_timeout: Duration::from_secs(30),
             close_linger: Duration::from_secs(30),
             close_timeout: Duration::from_secs(5),
+            linger_timeout: Duration::from_secs(1),
             drain_window: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(10),
         }

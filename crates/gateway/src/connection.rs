@@ -48,7 +48,7 @@ pub(crate) async fn serve(
     match upgrade {
         Some(upgrade) if in_order => websocket::start(&core, stream, place, &early, upgrade),
         // Also after an error: its answer (431, 408) has to arrive.
-        _ => websocket::linger(stream, core.config.close_timeout).await,
+        _ => websocket::linger(stream, core.config.linger_timeout).await,
     }
 }
 

@@ -89,7 +89,7 @@ pub(crate) fn start(
         }
         Upgrade::Superfluous => {
             core.metrics.count_upgrade("superfluous");
-            core.tasks.spawn(end::refuse(stream, place, core.config.close_timeout));
+            core.tasks.spawn(end::refuse(Arc::clone(core), stream, place));
             return;
         }
     };
@@ -299,8 +299,7 @@ impl Side {
         let core = self.session.core();
         core.metrics.count_upgrade(outcome);
         let farewell = self.farewell.take().unwrap_or(Farewell::Frame(None));
-        let timeout = core.config.close_timeout;
-        let leave = end::leave(self.stream.take(), farewell, timeout);
+        let leave = end::leave(Arc::clone(core), self.stream.take(), farewell);
         self.phase = Phase::Leaving(Box::pin(leave));
     }
 }

@@ -10,6 +10,7 @@ use hub::Stream;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wire::Frame;
 
+use crate::core::Core;
 use crate::places::Place;
 use crate::session::Session;
 
@@ -27,31 +28,32 @@ pub(super) enum Farewell {
 /// Ends the WebSocket of a session.
 pub(super) async fn end(session: Arc<Session>, stream: Option<Arc<Stream>>, farewell: Farewell) {
     let Some(stream) = stream else { return };
-    let timeout = session.core().config.close_timeout;
+    let core = Arc::clone(session.core());
     if let Farewell::Frame(code) = farewell {
-        let said = tokio::time::timeout(timeout, async {
+        let said = tokio::time::timeout(core.config.close_timeout, async {
             poll_fn(|cx| session.connection().poll_drain(cx)).await?;
             write(&stream, &Frame::close(code)).await
         });
         let _ = said.await;
     }
     session.connection().discard();
-    drop(session);
-    finish(stream, timeout).await;
+    finish(&core, stream).await;
 }
 
-/// Ends a WebSocket that never had a session.
-pub(super) async fn leave(stream: Option<Arc<Stream>>, farewell: Farewell, timeout: Duration) {
+/// Ends a WebSocket that has no session.
+pub(super) async fn leave(core: Arc<Core>, stream: Option<Arc<Stream>>, farewell: Farewell) {
     let Some(stream) = stream else { return };
     if let Farewell::Frame(code) = farewell {
-        let _ = tokio::time::timeout(timeout, write(&stream, &Frame::close(code))).await;
+        let frame = Frame::close(code);
+        let said = write(&stream, &frame);
+        let _ = tokio::time::timeout(core.config.close_timeout, said).await;
     }
-    finish(stream, timeout).await;
+    finish(&core, stream).await;
 }
 
 /// Ends a WebSocket as soon as it is open.
-pub(super) async fn refuse(stream: Arc<Stream>, _place: Place, timeout: Duration) {
-    leave(Some(stream), Farewell::Frame(None), timeout).await;
+pub(super) async fn refuse(core: Arc<Core>, stream: Arc<Stream>, _place: Place) {
+    leave(core, Some(stream), Farewell::Frame(None)).await;
 }
 
 async fn write(stream: &Stream, frame: &Frame) -> io::Result<()> {
@@ -67,10 +69,10 @@ async fn write(stream: &Stream, frame: &Frame) -> io::Result<()> {
     Ok(())
 }
 
-async fn finish(stream: Arc<Stream>, timeout: Duration) {
+async fn finish(core: &Core, stream: Arc<Stream>) {
     // The outbox has let go of it; should a shard be writing at this moment, it closes it.
     if let Some(stream) = Arc::into_inner(stream) {
-        linger(stream, timeout).await;
+        linger(stream, core.config.linger_timeout).await;
     }
 }
 

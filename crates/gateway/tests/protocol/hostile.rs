@@ -12,7 +12,7 @@ use crate::applications::engine_config;
 use crate::support::{Server, calm, read_reply, soon, until};
 
 fn config() -> Config {
-    Config { close_timeout: Duration::from_millis(200), ..calm(engine_config()) }
+    Config { linger_timeout: Duration::from_millis(200), ..calm(engine_config()) }
 }
 
 async fn open(server: &Server) -> TcpStream {

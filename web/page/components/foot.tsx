@@ -1,6 +1,7 @@
 // Below the conversation: what there is to know about it, and the composer.
 
 import { happening, talk } from "../conversation.ts";
+import { focusBack } from "../device.ts";
 import { words } from "../i18n/index.ts";
 import { lobby } from "../route.ts";
 import { palabre, status } from "../session.ts";
@@ -56,7 +57,7 @@ function Happened() {
         aria-label={state.close}
         onClick={() => {
           happening.value = undefined;
-          document.getElementById("composer")?.focus();
+          focusBack();
         }}
       >
         <Cross />

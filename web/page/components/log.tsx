@@ -4,6 +4,7 @@
 import { signal } from "@preact/signals";
 import { Component, createRef } from "preact";
 import { act, fresh, rows, talk } from "../conversation.ts";
+import { focusBack } from "../device.ts";
 import { words } from "../i18n/index.ts";
 import type { Row } from "../parts/rows.ts";
 import { dayOf } from "../parts/times.ts";
@@ -61,8 +62,12 @@ function ToNewest() {
   const { message } = words.value;
   const count = fresh.value;
   if (count === 0 && !far.value && (talk.value?.ahead ?? 0) === 0) return null;
+  const jump = () => {
+    act.jumpToNewest();
+    focusBack();
+  };
   return (
-    <button type="button" class="to-newest" onClick={act.jumpToNewest}>
+    <button type="button" class="to-newest" onClick={jump}>
       <Down />
       {count > 0 ? message.fresh(count) : message.newest}
     </button>

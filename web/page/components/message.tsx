@@ -3,6 +3,7 @@
 
 import type { Outgoing } from "../../client/index.ts";
 import { act } from "../conversation.ts";
+import { focusBack } from "../device.ts";
 import { words } from "../i18n/index.ts";
 import { pieces } from "../parts/links.ts";
 import type { Said } from "../parts/rows.ts";
@@ -71,11 +72,25 @@ function Fate({ unsent }: { unsent: Outgoing }) {
       </p>
       <div>
         {refused && (
-          <button type="button" class="plain" onClick={() => act.retry(id)}>
+          <button
+            type="button"
+            class="plain"
+            onClick={() => {
+              act.retry(id);
+              focusBack();
+            }}
+          >
             {message.retry}
           </button>
         )}
-        <button type="button" class="plain" onClick={() => act.takeBack(id)}>
+        <button
+          type="button"
+          class="plain"
+          onClick={() => {
+            act.takeBack(id);
+            document.getElementById("composer")?.focus();
+          }}
+        >
           {refused ? message.edit : message.cancel}
         </button>
       </div>

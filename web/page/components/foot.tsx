@@ -11,13 +11,15 @@ import { RoomLink } from "./room-link.tsx";
 
 export function Foot() {
   return (
-    <footer class="foot">
-      <div class="notices" role="status">
-        <Disconnected />
-        <Degraded />
-        <Happened />
+    <footer class="foot beside-log">
+      <div class="column">
+        <div class="notices" role="status">
+          <Disconnected />
+          <Degraded />
+          <Happened />
+        </div>
+        {talk.value?.phase === "refused" ? <Refused /> : <Composer />}
       </div>
-      {talk.value?.phase === "refused" ? <Refused /> : <Composer />}
     </footer>
   );
 }

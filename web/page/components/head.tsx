@@ -7,9 +7,11 @@ import { offline, status } from "../session.ts";
 
 export function Head() {
   return (
-    <header class="head">
-      <h1>{talk.value?.key ?? openRoom.value ?? " "}</h1>
-      <Connection />
+    <header class="head beside-log">
+      <div class="column">
+        <h1>{talk.value?.key ?? openRoom.value ?? " "}</h1>
+        <Connection />
+      </div>
     </header>
   );
 }

@@ -152,7 +152,7 @@ class List extends Component<ListProps> {
         onScroll={this.#scrolled}
         onKeyDown={stepThrough}
       >
-        <div class="rows" ref={this.#rows}>
+        <div class="rows column" ref={this.#rows}>
           {this.props.children}
           {rows.map((row) =>
             row.kind === "said" ? (

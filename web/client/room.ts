@@ -228,6 +228,7 @@ export class Room extends Emitter<Heard> {
     this.phase = "joined";
     this.refusal = undefined;
     const continues = after !== undefined && answer.reset !== true;
+    const missed = answer.head - this.head;
     // A long absence is not scrolled past: what was being read stays, and the rest can be paged.
     if (continues && answer.more && !this.#catchUp) this.#timeline.follow(false);
     if (answer.reset === true) this.#lostFrom ??= after?.epoch;
@@ -239,8 +240,8 @@ export class Room extends Emitter<Heard> {
     this.#lostFrom = undefined;
     if (!continues && lostFrom !== undefined) {
       this.emit("reset", { restarted: lostFrom !== answer.epoch });
-    } else if (continues && answer.head > after.offset) {
-      this.emit("recovered", { count: answer.head - after.offset });
+    } else if (continues && missed > 0) {
+      this.emit("recovered", { count: missed });
     }
     this.#pump();
   }

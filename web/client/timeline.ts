@@ -106,8 +106,10 @@ export class Timeline {
     return following && this.behind ? "read" : "nothing";
   }
 
+  /** Whatever was being read is gone, so the end is what is read now. */
   #replace(answer: Joined): void {
     this.#held.clear();
+    this.following = true;
     this.epoch = answer.epoch;
     this.head = answer.head;
     this.last = answer.head;

@@ -127,6 +127,21 @@ test("a reader who does not want to catch up stays, and pages when asked", async
   assert.equal(room.following, true);
 });
 
+test("what was known before is not counted as missed", async () => {
+  const { log, pipe, room, told } = await roomWith(PAGE * 5, { catchUp: false });
+  room.follow(false);
+  for (let i = 0; i < 4; i += 1) {
+    void room.loadOlder();
+    await pipe.flush();
+  }
+  assert.ok(room.ahead > 0, "the end was pushed out");
+  pipe.drop();
+  log.grow(2);
+  pipe.connect(room);
+  await pipe.flush();
+  assert.deepEqual(told, ["recovered 2"]);
+});
+
 test("a log that no longer reaches back is said", async () => {
   const { log, pipe, room, told } = await roomWith(5);
   pipe.drop();

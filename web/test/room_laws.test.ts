@@ -7,7 +7,7 @@ import { Room } from "../client/room.ts";
 import { ENTRIES_MAX } from "../client/timeline.ts";
 import { Later, Log, ME, Pipe, seeded } from "./support.ts";
 
-const SEEDS = 100;
+const SEEDS = 60;
 const STEPS = 120;
 
 interface Run {

@@ -67,13 +67,15 @@ test("a return that finds more than a page knows that it is behind", () => {
   assert.deepEqual(offsets(timeline), range(1, 21));
 });
 
-test("a reset replaces everything", () => {
+test("a reset replaces everything, and its end is read", () => {
   const timeline = timelineOf(1, 3);
+  timeline.follow(false);
   const entries = entriesOf(8, 9, "e2");
   const answer = { ...joinedAt(8, 9), epoch: "e2", entries, reset: true, more: false };
   assert.equal(timeline.joined(answer, timeline.position), "nothing");
   assert.deepEqual(offsets(timeline), range(8, 9));
   assert.equal(timeline.epoch, "e2");
+  assert.equal(timeline.following, true);
   assert.equal(timeline.older, true, "the entries do not begin with the first one");
 });
 

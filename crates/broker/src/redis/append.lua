@@ -1,8 +1,9 @@
 -- Appends one entry, or finds the one that the same room, user and id made before.
 --
 -- A script of Redis is not undone when it errs. So everything is read and checked first; then what
--- can be taken back is written (the first write is also where a full or failing Redis refuses);
--- then the streams, which can't be; and what may fail without harm comes last.
+-- is easily taken back is written (the first write is also where a full or failing Redis refuses);
+-- then the streams, which take nothing back but their newest entry; and what may fail without harm
+-- comes last.
 
 local keys = {
   partition = KEYS[1], log = KEYS[2], log_redacted = KEYS[3], due = KEYS[4],
@@ -15,35 +16,21 @@ local has_target, bytes, redacts, tombstone = ARGV[9] ~= '', ARGV[10], ARGV[11] 
 local id_window, log_entries = tonumber(ARGV[13]), tonumber(ARGV[14])
 local room_entries, room_age = tonumber(ARGV[15]), tonumber(ARGV[16])
 
--- How many entries over the limit one append drops: more than it adds, so that it catches up.
-local TRIM_AT_ONCE = 2
+-- How many entries over the limit a room may have before an append drops them: dropping some at
+-- once is cheaper than one by one. Whoever reads drops the rest first.
+local OVER_MAX = math.min(32, math.floor(room_entries / 8))
 
--- What will be written: commands, each with the one that takes it back.
-local plan = {}
+-- The commands that take back the writes so far, oldest first.
+local back = {}
 
-local function will(back, ...)
-  plan[#plan + 1] = { back, { ... } }
-end
-
--- Carries out the plan. On a failure takes back what was done, and gives the error.
-local function carry_out()
-  for done, step in ipairs(plan) do
-    local reply = redis.pcall(unpack(step[2]))
-    if type(reply) == 'table' and reply.err then
-      for i = done - 1, 1, -1 do
-        if plan[i][1] then redis.pcall(unpack(plan[i][1])) end
-      end
-      return reply
-    end
+-- Writes. On a failure takes back everything and gives the error.
+local function write(taken_back_by, ...)
+  local reply = redis.pcall(...)
+  if type(reply) == 'table' and reply.err then
+    for i = #back, 1, -1 do redis.pcall(unpack(back[i])) end
+    return reply
   end
-end
-
--- Plans to put a member in the place of those that have the same score.
-local function will_replace(key, score, member)
-  for _, old in ipairs(redis.call('ZRANGEBYSCORE', key, score, score)) do
-    will({ 'ZADD', key, score, old }, 'ZREM', key, old)
-  end
-  will({ 'ZREM', key, member }, 'ZADD', key, score, member)
+  back[#back + 1] = taken_back_by
 end
 
 local function refuse_target()
@@ -82,67 +69,87 @@ if redacts and not has_target then return { 'refused', 'nothing to redact is nam
 if has_target and (entry.target < was.first or entry.target > was.offset) then
   return refuse_target()
 end
-local top = redis.call('XREVRANGE', keys.log, '+', '-', 'COUNT', 1)[1]
-if top and tonumber(string.match(top[1], '^%d+')) > head.seq then
-  error('DAMAGED: the log is ahead of its head')
-end
 
-entry.seq, entry.offset, entry.at = head.seq + 1, was.offset + 1, math.max(now, head.at)
-local body = header(entry) .. entry.user .. entry.id .. bytes
-local record = addressed(body)
-local is_first, is_first_id = was.first > was.offset, was.ids_from > was.offset
-local is = {
-  offset = entry.offset, seq = entry.seq, first = was.first, ids_from = was.ids_from,
-  first_at = is_first and entry.at or was.first_at,
-}
-
-will({ 'HSET', keys.partition, 'seq', text(head.seq), 'at', text(head.at) },
-  'HSET', keys.partition, 'seq', text(entry.seq), 'at', text(entry.at))
-local function store_room(values)
-  return 'HSET', keys.room, 'epoch', epoch, 'offset', text(values.offset), 'seq', text(values.seq),
-    'first', text(values.first), 'first_at', text(values.first_at),
-    'ids_from', text(values.ids_from)
-end
-will(room and { store_room(was) } or { 'DEL', keys.room }, store_room(is))
-will(before and { 'HSET', keys.ids, id_name, before } or { 'HDEL', keys.ids, id_name },
-  'HSET', keys.ids, id_name,
-  text(entry.offset) .. ' ' .. text(entry.seq) .. ' ' .. text(entry.at) .. ' ' .. content)
-if is_first or is_first_id then
-  local at = redis.call('ZSCORE', keys.due, room_name)
-  will(at and { 'ZADD', keys.due, at, room_name } or { 'ZREM', keys.due, room_name },
-    'ZADD', keys.due, 'LT', text(entry.at + math.min(id_window, room_age) + 1), room_name)
-end
-if has_target then
-  will({ 'ZREM', keys.targets, text(entry.offset) },
-    'ZADD', keys.targets, text(entry.target), text(entry.offset))
-end
-local target
+local target, old_tombs, old_log_tombs
 if redacts then
   local found = bodies(keys, entry.target, entry.target)[entry.target]
   if not found then return refuse_target() end
   target = parse(found)
-  target.place = text(target.seq) .. '-0'
-  local tomb = header(target) .. target.user .. target.id .. tombstone
-  will_replace(keys.redacted, text(target.offset), tomb)
-  if target.seq >= head.log_first then
-    will_replace(keys.log_redacted, text(target.seq), addressed(tomb))
-  end
+  target.body = front(target) .. tombstone
+  old_tombs = redis.call('ZRANGEBYSCORE', keys.redacted, target.offset, target.offset)
+  old_log_tombs = redis.call('ZRANGEBYSCORE', keys.log_redacted, target.seq, target.seq)
 end
--- Nothing takes the first XADD back: the second one is the same command, and was checked above.
-will(nil, 'XADD', keys.entries, text(entry.offset) .. '-' .. text(entry.seq),
-  'prev', text(was.seq), 'e', body)
-will(nil, 'XADD', keys.log, 'MINID', '~', text(math.max(entry.seq - log_entries + 1, 1)),
-  text(entry.seq) .. '-0', 'e', record)
+local is_first, is_first_id = was.first > was.offset, was.ids_from > was.offset
+local due_at = (is_first or is_first_id) and redis.call('ZSCORE', keys.due, room_name)
+-- If it is something else, the log can't be written.
+redis.call('XLEN', keys.log)
 
-local failed = carry_out()
-if failed then return failed end
+entry.seq, entry.offset, entry.at = head.seq + 1, was.offset + 1, math.max(now, head.at)
+local body = front(entry) .. bytes
+local record = addressed(body)
+
+-- Puts a tombstone in the place of those that have the same score.
+local function bury(key, score, olds, tomb)
+  for _, old in ipairs(olds) do
+    local failed = write({ 'ZADD', key, score, old }, 'ZREM', key, old)
+    if failed then return failed end
+  end
+  return write({ 'ZREM', key, tomb }, 'ZADD', key, score, tomb)
+end
+
+local function write_room()
+  if not is_first then
+    return write({ 'HSET', keys.room, 'offset', was.offset, 'seq', was.seq },
+      'HSET', keys.room, 'offset', entry.offset, 'seq', entry.seq)
+  end
+  local taken_back_by = { 'DEL', keys.room }
+  if room then
+    taken_back_by = { 'HSET', keys.room, 'offset', was.offset, 'seq', was.seq, 'first_at', 0 }
+  end
+  was.first_at = entry.at
+  return write(taken_back_by, 'HSET', keys.room, 'epoch', epoch, 'offset', entry.offset,
+    'seq', entry.seq, 'first', was.first, 'first_at', entry.at, 'ids_from', was.ids_from)
+end
+
+local function write_due()
+  local taken_back_by = { 'ZREM', keys.due, room_name }
+  if due_at then taken_back_by = { 'ZADD', keys.due, due_at, room_name } end
+  local at = entry.at + math.min(id_window, room_age) + 1
+  return write(taken_back_by, 'ZADD', keys.due, 'LT', at, room_name)
+end
+
+local failed = write({ 'HSET', keys.partition, 'seq', head.seq, 'at', head.at },
+    'HSET', keys.partition, 'seq', entry.seq, 'at', entry.at)
+  or write_room()
+  or write(before and { 'HSET', keys.ids, id_name, before } or { 'HDEL', keys.ids, id_name },
+    'HSET', keys.ids, id_name,
+    string.format('%.0f %.0f %.0f ', entry.offset, entry.seq, entry.at) .. content)
+  or ((is_first or is_first_id) and write_due())
+  or (has_target and write({ 'ZREM', keys.targets, entry.offset },
+    'ZADD', keys.targets, entry.target, entry.offset))
+  or (target and bury(keys.redacted, target.offset, old_tombs, target.body))
+  or (target and target.seq >= head.log_first
+    and bury(keys.log_redacted, target.seq, old_log_tombs, addressed(target.body)))
+  -- Of the streams the log comes last: if it is broken, the room's alone must be mended.
+  or write({ 'XDEL', keys.entries, place_in_room(entry) },
+    'XADD', keys.entries, place_in_room(entry), 'prev', was.seq, 'e', body)
+  or write(nil, 'XADD', keys.log, 'MINID', '~', math.max(entry.seq - log_entries + 1, 1),
+    text(entry.seq) .. '-0', 'e', record)
+if failed then
+  -- Lets the room's next entry take the same place.
+  redis.pcall('XSETID', keys.entries, place_in_room(was))
+  return failed
+end
 
 if target then
-  redis.pcall('XDEL', keys.entries, text(target.offset) .. '-' .. text(target.seq))
-  redis.pcall('XDEL', keys.log, target.place)
+  redis.pcall('XDEL', keys.entries, place_in_room(target))
+  redis.pcall('XDEL', keys.log, text(target.seq) .. '-0')
 end
--- A failure here only leaves more than is wanted, until the sweeper tries again.
-pcall(trim_room, keys, is, now, room_entries, room_age, TRIM_AT_ONCE, false)
+was.offset, was.seq = entry.offset, entry.seq
+if was.offset - was.first >= room_entries + OVER_MAX then
+  -- A failure here only leaves more than is wanted, until the sweeper tries again.
+  pcall(trim_room, keys, was, now, room_entries, room_age, OVER_MAX + 2, false)
+end
 local heard = redis.pcall('PUBLISH', channel, '1e ' .. epoch .. ' ' .. record)
 local unheard = type(heard) == 'table' and heard.err or ''
 return { 'stored', entry.seq, entry.offset, entry.at, now, unheard }

@@ -11,5 +11,6 @@ if redis.call('EXISTS', partition) == 0 then
 end
 local head, instead = load_head(partition, schema)
 if not head then return instead end
-if head.partitions ~= partitions then return { 'partitions', head.partitions or '' } end
+local made_with = redis.call('HGET', partition, 'partitions') or ''
+if made_with ~= partitions then return { 'partitions', made_with } end
 return { 'open', head.epoch, head.seq, now_ms() }

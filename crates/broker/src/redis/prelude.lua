@@ -1,6 +1,7 @@
 -- What the scripts share; it stands in front of each of them. The layout of the keys is described
 -- in redis.rs.
 
+-- A whole number in digits. As an argument of a command a number needs no such care.
 local function text(number)
   return string.format('%.0f', number)
 end
@@ -21,12 +22,18 @@ local function id_field(user, id)
   return #user .. ':' .. user .. id
 end
 
-local function header(entry)
-  return text(entry.seq) .. ' ' .. text(entry.offset) .. ' ' .. text(entry.at) .. ' '
-    .. text(entry.target) .. ' ' .. #entry.user .. ' ' .. #entry.id .. '\n'
+-- The id of an entry in its room's stream.
+local function place_in_room(entry)
+  return string.format('%.0f-%.0f', entry.offset, entry.seq)
 end
 
--- Reads all of a body but its bytes.
+-- All of a body but its bytes.
+local function front(entry)
+  return string.format('%.0f %.0f %.0f %.0f %d %d\n', entry.seq, entry.offset, entry.at,
+    entry.target, #entry.user, #entry.id) .. entry.user .. entry.id
+end
+
+-- Reads the front of a body.
 local function parse(body)
   local seq, offset, at, target, users, ids, start =
     string.match(body, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)[^\n]*\n()')
@@ -52,11 +59,11 @@ end
 local function bodies(keys, from, to)
   local found, named = {}, {}
   if from > to then return found, named end
-  for _, item in ipairs(redis.call('XRANGE', keys.entries, text(from), text(to))) do
+  for _, item in ipairs(redis.call('XRANGE', keys.entries, from, to)) do
     local offset = tonumber(string.match(item[1], '^%d+'))
     found[offset], named[offset] = field(item, 'e'), field(item, 'prev')
   end
-  for _, body in ipairs(redis.call('ZRANGEBYSCORE', keys.redacted, text(from), text(to))) do
+  for _, body in ipairs(redis.call('ZRANGEBYSCORE', keys.redacted, from, to)) do
     found[parse(body).offset] = body
   end
   return found, named
@@ -98,10 +105,10 @@ local function trim_room(keys, room, now, entries_max, age, most, exactly)
   end
   room.first = first
   room.first_at = found[first] and parse(found[first]).at or 0
-  redis.call('XTRIM', keys.entries, 'MINID', exactly and '=' or '~', text(first))
+  redis.call('XTRIM', keys.entries, 'MINID', exactly and '=' or '~', first)
   redis.call('ZREMRANGEBYSCORE', keys.redacted, '-inf', '(' .. text(first))
   redis.call('ZREMRANGEBYSCORE', keys.targets, '-inf', '(' .. text(first))
-  redis.call('HSET', keys.room, 'first', text(first), 'first_at', text(room.first_at))
+  redis.call('HSET', keys.room, 'first', first, 'first_at', room.first_at)
   return first <= room.offset and (first < keep or room.first_at < since)
 end
 
@@ -109,7 +116,7 @@ end
 -- first one that is kept; `first` is what it was before.
 local function trim_log(keys, first, seq, now, entries_max, age)
   local function at_or_after(place)
-    return redis.call('XRANGE', keys.log, text(place), '+', 'COUNT', 1)[1]
+    return redis.call('XRANGE', keys.log, place, '+', 'COUNT', 1)[1]
   end
   local function seq_of(item)
     return tonumber(string.match(item[1], '^%d+'))
@@ -130,20 +137,20 @@ local function trim_log(keys, first, seq, now, entries_max, age)
     end
   end
   if from == first then return first end
-  redis.call('XTRIM', keys.log, 'MINID', '=', text(from))
+  redis.call('XTRIM', keys.log, 'MINID', '=', from)
   redis.call('ZREMRANGEBYSCORE', keys.log_redacted, '-inf', '(' .. text(from))
-  redis.call('HSET', keys.partition, 'log_first', text(from))
+  redis.call('HSET', keys.partition, 'log_first', from)
   return from
 end
 
 -- The head of a partition, if its schema is the one we know. Otherwise nothing, and what the
 -- script must answer instead.
 local function load_head(key, schema)
-  local is = redis.call('HMGET', key, 'epoch', 'schema', 'seq', 'at', 'log_first', 'partitions')
+  local is = redis.call('HMGET', key, 'epoch', 'schema', 'seq', 'at', 'log_first')
   if not is[1] then return nil, { 'missing' } end
   if is[2] ~= schema then return nil, { 'schema', is[2] or '' } end
   return {
     epoch = is[1], seq = whole(is[3], 'seq'), at = whole(is[4], 'at'),
-    log_first = whole(is[5], 'log_first'), partitions = is[6],
+    log_first = whole(is[5], 'log_first'),
   }
 end

@@ -11,9 +11,9 @@ local from, last = math.max(after + 1, first), math.min(to, head.seq)
 local records = {}
 -- COUNT 0 would give no list at all.
 if from <= last and limit ~= '0' then
-  local found = redis.call('XRANGE', keys.log, text(from), text(last), 'COUNT', limit)
+  local found = redis.call('XRANGE', keys.log, from, last, 'COUNT', limit)
   for _, item in ipairs(found) do records[#records + 1] = field(item, 'e') end
-  local redacted = redis.call('ZRANGEBYSCORE', keys.log_redacted, text(from), text(last),
+  local redacted = redis.call('ZRANGEBYSCORE', keys.log_redacted, from, last,
     'LIMIT', 0, limit)
   for _, record in ipairs(redacted) do records[#records + 1] = record end
 end

@@ -32,7 +32,7 @@ if from <= to then
     page[#page + 1] = named[offset] or ''
   end
   local places = {}
-  local members = redis.call('ZRANGEBYSCORE', keys.targets, text(from), text(to))
+  local members = redis.call('ZRANGEBYSCORE', keys.targets, from, to)
   for _, member in ipairs(members) do
     local offset = tonumber(member)
     if offset <= room.offset and (offset < from or offset > to) then

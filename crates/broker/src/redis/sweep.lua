@@ -35,7 +35,7 @@ while from < stop do
   from = from + 1
 end
 more = more or (from == stop and stop <= room.offset)
-if from ~= room.ids_from then redis.call('HSET', keys.room, 'ids_from', text(from)) end
+if from ~= room.ids_from then redis.call('HSET', keys.room, 'ids_from', from) end
 
 local next_at = id_at and id_at + id_window + 1
 if room.first <= room.offset then
@@ -44,7 +44,7 @@ if room.first <= room.offset then
 end
 if more then next_at = now end
 if next_at then
-  redis.call('ZADD', due, text(next_at), room_name)
+  redis.call('ZADD', due, next_at, room_name)
 else
   redis.call('ZREM', due, room_name)
 end

@@ -8,4 +8,4 @@ local head, instead = load_head(keys.partition, schema)
 if not head then return instead end
 local now = now_ms()
 trim_log(keys, head.log_first, head.seq, now, log_entries, log_age)
-return { 'due', redis.call('ZRANGEBYSCORE', keys.due, '-inf', text(now), 'LIMIT', 0, rooms_max) }
+return { 'due', redis.call('ZRANGEBYSCORE', keys.due, '-inf', now, 'LIMIT', 0, rooms_max) }

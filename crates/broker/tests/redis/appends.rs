@@ -189,6 +189,18 @@ async fn lost_data_is_a_new_epoch_and_no_append_slips_into_it() {
 }
 
 #[tokio::test]
+async fn an_epoch_that_another_instance_made_is_no_place_for_older_appends() {
+    let server = Server::start();
+    let (one, other) = (connected(&server, patient()).await, connected(&server, patient()).await);
+    within(one.append(numbered(0))).await.unwrap();
+    server.must(&["FLUSHALL"]);
+    let epoch = within(other.head(P0)).await.unwrap().epoch;
+    assert_eq!(within(one.append(numbered(1))).await, Err(AppendError::Fenced));
+    let made = within(one.append(numbered(1))).await.unwrap();
+    assert_eq!((made.epoch, made.seq), (epoch, 1));
+}
+
+#[tokio::test]
 async fn data_lost_on_a_quiet_partition_is_found_by_a_heartbeat() {
     let server = Server::start();
     let redis = connected(&server, patient()).await;

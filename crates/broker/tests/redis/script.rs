@@ -98,10 +98,27 @@ async fn a_key_of_another_type_refuses_until_it_is_mended() {
 }
 
 #[tokio::test]
+async fn a_log_that_somebody_else_wrote_to_refuses_until_it_is_mended() {
+    let server = Server::start();
+    let redis = with_two_entries(&server).await;
+    let log = "palabre:{p0}:log";
+    check_harm(
+        &redis,
+        "an entry of somebody else",
+        || drop(server.must(&["XADD", log, "99-0", "some", "thing"])),
+        || {
+            server.must(&["XDEL", log, "99-0"]);
+            server.must(&["XSETID", log, "3-0"]);
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn an_error_after_any_write_leaves_nothing() {
     let server = Server::start();
     let redis = with_two_entries(&server).await;
-    for command in ["hset", "zadd", "zrem", "xadd", "time", "xrange", "hmget", "xrevrange"] {
+    for command in ["hset", "zadd", "zrem", "xadd", "time", "xrange", "hmget", "xlen"] {
         check_harm(
             &redis,
             command,
@@ -212,6 +229,60 @@ async fn a_redacted_text_is_nowhere() {
     }
     assert!(!all.contains("a regretted text") && !all.contains("gone"), "{all}");
     assert_eq!(all.matches("over").count(), 2, "in the room and in the log: {all}");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_said() {
+    let server = Server::start();
+    let redis = connected(&server, patient()).await;
+    for number in 1..=9 {
+        let made = draft("lobby", &format!("number-{number}"), "text");
+        within(redis.append(made)).await.unwrap();
+    }
+    server.must(&["XDEL", "palabre:{p0}:log", "4-0"]);
+    let page = within(redis.read_partition(P0, 0, 99, 99)).await.unwrap();
+    assert_eq!((page.records[0].seq, page.records.len(), page.reaches_back), (5, 5, false));
+    let page = within(redis.read_partition(P0, 4, 99, 99)).await.unwrap();
+    assert_eq!((page.records.len(), page.reaches_back), (5, true));
+    server.must(&["XDEL", "palabre:{p0}:entries:lobby", "4-4"]);
+    for range in [Range::Newest, Range::After(2)] {
+        let damaged = within(redis.read_room("lobby", range, 99)).await;
+        assert!(matches!(damaged, Err(Error::Damaged(_))), "{damaged:?}");
+    }
+    let page = within(redis.read_room("lobby", Range::After(4), 99)).await.unwrap();
+    assert_eq!(page.records.len(), 5);
+    // An entry in the place of another one that was in the chain.
+    server.must(&["XTRIM", "palabre:{p0}:entries:lobby", "MAXLEN", "0"]);
+    for (id, before, body) in [("8-8", "7", "8 8 1 0 1 1\nux"), ("9-9", "7", "9 9 1 0 1 1\nuy")] {
+        let entry = ["palabre:{p0}:entries:again", id, "prev", before, "e", body];
+        server.must(&[&["XADD"][..], &entry].concat());
+    }
+    server.must(&["RENAME", "palabre:{p0}:entries:again", "palabre:{p0}:entries:lobby"]);
+    let damaged = within(redis.read_room("lobby", Range::After(7), 99)).await;
+    assert!(matches!(damaged, Err(Error::Damaged(_))), "{damaged:?}");
+}
+
+#[tokio::test]
+async fn what_has_passed_its_age_is_not_shown_where_nothing_happens() {
+    let server = Server::start();
+    let age = std::time::Duration::from_millis(50);
+    let limits = Limits { room_age: age, partition_age: age, ..patient() };
+    let redis = connected(&server, limits).await;
+    for number in 1..=1_100 {
+        drop(redis.append(draft("lobby", &format!("number-{number:06}"), "text")));
+    }
+    let last = within(redis.append(draft("lobby", "the-last-one", "text"))).await.unwrap();
+    until("it is gone", async || {
+        let page = within(redis.read_room("lobby", Range::Newest, 9)).await.unwrap();
+        assert_eq!(page.head, last.offset);
+        page.records.is_empty() && !page.reaches_back
+    })
+    .await;
+    let page = within(redis.read_partition(P0, 0, 9_999, 9_999)).await.unwrap();
+    assert!(page.records.is_empty() && !page.reaches_back);
+    assert_eq!(page.head.seq, last.seq);
+    let page = within(redis.read_room("lobby", Range::After(last.offset), 9)).await.unwrap();
+    assert!(page.records.is_empty() && page.reaches_back);
 }
 
 #[tokio::test]

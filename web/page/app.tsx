@@ -8,8 +8,8 @@ import { Head, Line } from "./components/head.tsx";
 import { Log } from "./components/log.tsx";
 import { Me } from "./components/me.tsx";
 import { Rooms } from "./components/rooms.tsx";
+import { name } from "./connection.ts";
 import { words } from "./i18n/index.ts";
-import { name } from "./session.ts";
 
 export function App() {
   return name.value === undefined ? <FirstVisit /> : <Chat />;

@@ -3,9 +3,9 @@
 
 import { computed, effect, signal, untracked } from "@preact/signals";
 import type { Outgoing, Palabre, Room } from "../client/index.ts";
+import { me, palabre } from "./connection.ts";
 import { rowsOf } from "./parts/rows.ts";
 import { openRoom } from "./route.ts";
-import { me, palabre } from "./session.ts";
 import { ofThisTab } from "./storage.ts";
 
 /** Messages that a screen reader is still told of, at most. */

@@ -2,8 +2,8 @@
 // loads no page.
 
 import { computed, signal } from "@preact/signals";
+import { welcome } from "./connection.ts";
 import { addressOf as addressUnder, roomOf } from "./parts/address.ts";
-import { welcome } from "./session.ts";
 
 /** The path under which this Palabre lies. */
 const base = new URL(document.baseURI).pathname;

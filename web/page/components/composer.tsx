@@ -3,10 +3,10 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { OUTGOING_MAX } from "../../client/index.ts";
+import { palabre } from "../connection.ts";
 import { act, draft, talk, write } from "../conversation.ts";
 import { hasKeyboard } from "../device.ts";
 import { words } from "../i18n/index.ts";
-import { palabre } from "../session.ts";
 import { Up } from "./icons.tsx";
 
 /** From so few characters left on, they are counted. */

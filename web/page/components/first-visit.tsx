@@ -1,7 +1,7 @@
 // The first visit: one field, and you are in.
 
+import { enterAs, nameRefused } from "../connection.ts";
 import { words } from "../i18n/index.ts";
-import { enterAs, nameRefused } from "../session.ts";
 import { Tree } from "./icons.tsx";
 import { Languages } from "./languages.tsx";
 import { Naming } from "./naming.tsx";

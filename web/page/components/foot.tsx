@@ -1,10 +1,10 @@
 // Below the conversation: what there is to know about it, and the composer.
 
+import { palabre, status } from "../connection.ts";
 import { happening, talk } from "../conversation.ts";
 import { focusBack } from "../device.ts";
 import { words } from "../i18n/index.ts";
 import { lobby } from "../route.ts";
-import { palabre, status } from "../session.ts";
 import { Composer } from "./composer.tsx";
 import { Cross } from "./icons.tsx";
 import { RoomLink } from "./room-link.tsx";

@@ -1,9 +1,9 @@
 // The head of the conversation: the room, and how the connection is when it is not simply there.
 
+import { offline, status } from "../connection.ts";
 import { talk } from "../conversation.ts";
 import { words } from "../i18n/index.ts";
 import { openRoom } from "../route.ts";
-import { offline, status } from "../session.ts";
 
 export function Head() {
   return (

@@ -2,8 +2,8 @@
 // instance serves us, over what, how fast; and the page's language.
 
 import { useSignal } from "@preact/signals";
+import { me, name, palabre, status, welcome } from "../connection.ts";
 import { words } from "../i18n/index.ts";
-import { me, name, palabre, status, welcome } from "../session.ts";
 import { Languages } from "./languages.tsx";
 import { Mark } from "./mark.tsx";
 import { Naming } from "./naming.tsx";

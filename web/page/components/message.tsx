@@ -2,13 +2,13 @@
 // not in the log.
 
 import type { Outgoing } from "../../client/index.ts";
+import { status } from "../connection.ts";
 import { act } from "../conversation.ts";
 import { focusBack } from "../device.ts";
 import { words } from "../i18n/index.ts";
 import { pieces } from "../parts/links.ts";
 import type { Said } from "../parts/rows.ts";
 import { fullTimeOf, timeOf } from "../parts/times.ts";
-import { status } from "../session.ts";
 import { Clock, Warning } from "./icons.tsx";
 import { Mark } from "./mark.tsx";
 
@@ -61,7 +61,8 @@ function Fate({ unsent }: { unsent: Outgoing }) {
   const { message, refusal } = words.value;
   const { id, state, refusal: why } = unsent;
   const refused = state === "refused";
-  const waits = state === "waiting" || (state === "pending" && status.value.phase !== "online");
+  const held = status.value.phase !== "online" || status.value.degraded;
+  const waits = state === "waiting" || (state === "pending" && held);
   if (!refused && !waits) return null;
   const waiting = why?.code === "rate_limited" ? message.waitingTooFast : message.waiting;
   return (

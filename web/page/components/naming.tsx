@@ -3,9 +3,9 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { DEFAULT_LIMITS, type Refusal } from "../../client/index.ts";
+import { welcome } from "../connection.ts";
 import { hasKeyboard } from "../device.ts";
 import { words } from "../i18n/index.ts";
-import { welcome } from "../session.ts";
 
 interface NamingProps {
   label: string;

@@ -53,8 +53,13 @@ export class Stock {
       client.heard.push(args[0]);
       client.heardArgs.push(args);
     });
+    scope.note(client.name, () => client.state());
     await settled(client);
     return client;
+  }
+
+  state() {
+    return JSON.stringify({ connected: this.socket.connected, heard: this.heard.length });
   }
 
   /** Emits `chat message` with these arguments; resolves with the acknowledgement. */

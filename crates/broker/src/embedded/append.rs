@@ -6,7 +6,8 @@ use sha1::{Digest, Sha1};
 use super::schema::{Tip, signed, unsigned};
 use crate::{AppendError, Appended, Draft};
 
-/// Finds the entry that the draft made before, or stores it behind `tip`. On an error, also one
+/// Finds the entry that the draft made before, or stores it behind `tip`, at a time that is not
+/// before the tip's. On an error, also one
 /// that is no failure of SQLite, the caller undoes whatever was written.
 pub(super) fn append(
     db: &Connection,
@@ -29,7 +30,7 @@ pub(super) fn append(
     if let Err(refused) = redact(db, room.as_ref(), draft)? {
         return Ok(Err(AppendError::Refused(refused)));
     }
-    let (seq, at) = (tip.seq + 1, now.max(tip.at));
+    let (seq, at) = (tip.seq + 1, now);
     let (room, offset) = advance(db, room, &draft.room)?;
     db.prepare_cached(
         "INSERT INTO entries (seq, room, offset, at, user, id, target, bytes)

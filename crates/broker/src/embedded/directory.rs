@@ -15,7 +15,7 @@ pub(super) struct Directory {
     path: PathBuf,
     /// Locked; the lock ends with the file handle, also when the process is killed. The file
     /// stays: removing it would let two processes lock two files of the same name.
-    _lock: File,
+    lock: File,
 }
 
 impl Directory {
@@ -39,8 +39,11 @@ impl Directory {
                 return Err(failed("can't lock the data directory", &error));
             }
         }
-        sign(&mut lock).map_err(|error| failed("can't write in the data directory", &error))?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        let claimed = Self { path: path.to_owned(), lock };
+        sign(&claimed.lock)
+            .and_then(|()| create_for_owner(&claimed.database()))
+            .map_err(|error| failed("can't write in the data directory", &error))?;
+        Ok(claimed)
     }
 
     /// Where the database is.
@@ -58,8 +61,17 @@ fn create(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
+/// Also where others may look into the directory; SQLite gives its other files the same mode.
+fn create_for_owner(file: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).map(drop)
+}
+
 /// Leaves our process id for whoever is refused.
-fn sign(lock: &mut File) -> std::io::Result<()> {
+fn sign(mut lock: &File) -> std::io::Result<()> {
     lock.set_len(0)?;
     lock.rewind()?;
     writeln!(lock, "{}", std::process::id())
@@ -90,6 +102,18 @@ mod tests {
         assert!(text.contains(&format!("pid {}", std::process::id())), "{text}");
         drop(first);
         Directory::claim(&path).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_created_is_for_the_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("some/where");
+        let directory = Directory::claim(&path).unwrap();
+        for (file, mode) in [(path, 0o700), (directory.database(), 0o600)] {
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, mode);
+        }
     }
 
     #[test]

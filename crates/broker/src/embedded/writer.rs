@@ -186,6 +186,7 @@ impl Writer {
             .map_err(not_stored)?;
         let mut stored = Stored { tip: self.tip, trouble: None, answers: Vec::new() };
         for Waiting { draft, .. } in appends {
+            // Time never goes back, whatever the clock does.
             let now = (self.shared.clock)().max(stored.tip.at);
             let remembered_since = since(now, self.shared.limits.id_window);
             let part = work.savepoint().map_err(not_stored)?;
@@ -203,11 +204,8 @@ impl Writer {
                     Err(refusal)
                 }
                 Err(error) => {
+                    // Fails where SQLite has undone everything, also the ones before this.
                     part.finish().map_err(|_| Failed::new(&error, false))?;
-                    if work.is_autocommit() {
-                        // SQLite has undone everything, also the ones before this.
-                        return Err(Failed::new(&error, false));
-                    }
                     stored.trouble = Some(error.to_string());
                     Err(AppendError::Refused(error.to_string()))
                 }

@@ -9,10 +9,9 @@ use bytes::Bytes;
 use hub::Stream;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use parking_lot::Mutex;
 
 use crate::core::Core;
-use crate::http::{HttpStream, Service};
+use crate::http::{Exchange, HttpStream, Service};
 use crate::places::Place;
 use crate::{Config, websocket};
 
@@ -38,14 +37,14 @@ pub(crate) async fn serve(
     peer: Option<IpAddr>,
     place: Place,
 ) {
-    let upgrade = Arc::new(Mutex::new(None));
-    let service = Service { core: Arc::clone(&core), peer, upgrade: Arc::clone(&upgrade) };
-    let io = TokioIo::new(HttpStream::new(stream, core.config.write_timeout));
+    let exchange = Arc::new(Exchange::default());
+    let service = Service { core: Arc::clone(&core), peer, exchange: Arc::clone(&exchange) };
+    let stream = HttpStream::new(stream, Arc::clone(&exchange), core.config.write_timeout);
+    let io = TokioIo::new(stream);
     // Boxed, so that all of it is gone after an upgrade.
     let http = Box::new(builder.serve_connection(io, service));
     let (stream, early, in_order) = run(&core, http).await;
-    let upgrade = upgrade.lock().take();
-    match upgrade {
+    match exchange.take_upgrade() {
         Some(upgrade) if in_order => websocket::start(&core, stream, place, &early, upgrade),
         // Also after an error: its answer (431, 408) has to arrive.
         _ => websocket::linger(stream, core.config.linger_timeout).await,

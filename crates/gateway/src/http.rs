@@ -10,6 +10,7 @@
 mod body;
 mod compress;
 mod cors;
+mod exchange;
 mod io;
 mod polling;
 mod reply;
@@ -21,9 +22,10 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName, ORIGIN};
 use hyper::{Method, Request, Response};
-use parking_lot::Mutex;
 use wire::engine::{PROTOCOL, Query, Rejection, Transport};
 
+use exchange::Answering;
+pub(crate) use exchange::Exchange;
 pub(crate) use io::HttpStream;
 pub(crate) use upgrade::Upgrade;
 
@@ -36,8 +38,7 @@ use crate::{BoxFuture, Handshake, SiteBody};
 pub(crate) struct Service {
     pub(crate) core: Arc<Core>,
     pub(crate) peer: Option<IpAddr>,
-    /// What the connection becomes after a 101.
-    pub(crate) upgrade: Arc<Mutex<Option<Upgrade>>>,
+    pub(crate) exchange: Arc<Exchange>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Service {
@@ -46,29 +47,36 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     type Future = BoxFuture<Result<Self::Response, Self::Error>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let service = self.clone();
-        Box::pin(async move { Ok(service.answer(request).await) })
+        let (core, peer) = (Arc::clone(&self.core), self.peer);
+        let path = request.uri().path();
+        if !is_engine_path(&core.config.path, path) || core.site.claims(path) {
+            return Box::pin(async move { Ok(core.site.respond(request, peer).await) });
+        }
+        let answering = self.exchange.answer();
+        let engine = Engine { core, peer, answering };
+        Box::pin(async move { Ok(engine.answer(request).await) })
     }
 }
 
-impl Service {
+/// Answers one request to the engine.
+struct Engine {
+    core: Arc<Core>,
+    peer: Option<IpAddr>,
+    answering: Answering,
+}
+
+impl Engine {
     async fn answer(self, request: Request<Incoming>) -> Response<SiteBody> {
-        let path = request.uri().path();
-        if !is_engine_path(&self.core.config.path, path) || self.core.site.claims(path) {
-            let core = self.core;
-            return core.site.respond(request, self.peer).await;
-        }
-        let core = Arc::clone(&self.core);
-        let rules = &core.config.cors;
+        let rules = &self.core.config.cors;
         let cross_origin = cors::headers(rules, request.headers());
         if request.method() == Method::OPTIONS && rules.is_on() {
             return cors::preflight(&request, cross_origin);
         }
         let is_upgrade = upgrade::is_wanted(request.headers());
-        let mut response = match self.engine(request, is_upgrade).await {
+        let mut response = match self.serve(request, is_upgrade).await {
             Ok(response) => response,
             Err(rejection) => {
-                core.metrics.count_rejection(code_of(rejection));
+                self.core.metrics.count_rejection(code_of(rejection));
                 if is_upgrade {
                     reply::upgrade_rejected(rejection)
                 } else {
@@ -80,8 +88,8 @@ impl Service {
         response
     }
 
-    async fn engine(
-        self,
+    async fn serve(
+        &self,
         request: Request<Incoming>,
         is_upgrade: bool,
     ) -> Result<Response<SiteBody>, Rejection> {
@@ -107,14 +115,16 @@ impl Service {
             return Err(Rejection::BadRequest);
         }
         if is_upgrade {
-            return upgrade::probe(&self, &request, &session, query.b64);
+            return upgrade::probe(self, &request, &session, query.b64);
         }
         match *request.method() {
-            Method::GET => polling::get(&session, query.t.as_deref(), request.headers()).await,
+            Method::GET => {
+                let t = query.t.as_deref();
+                polling::get(&session, t, request.headers(), &self.answering).await
+            }
             Method::POST => {
-                let session = Arc::clone(&session);
                 drop(query);
-                polling::post(&session, request).await
+                polling::post(&session, request, &self.answering).await
             }
             _ => Ok(reply::other_method()),
         }
@@ -130,8 +140,7 @@ impl Service {
             Transport::WebSocket => upgrade::open(self, request, b64),
             Transport::Polling => {
                 let Some(place) = self.core.sessions.reserve() else {
-                    self.core.metrics.count_rejection("full");
-                    return Ok(reply::full());
+                    return Ok(self.full());
                 };
                 let handshake = remember(request, self.peer);
                 let (session, open) = Session::open(&self.core, place, handshake, transport);
@@ -139,6 +148,11 @@ impl Service {
                 Ok(reply::payload(open.into()))
             }
         }
+    }
+
+    fn full(&self) -> Response<SiteBody> {
+        self.core.metrics.count_rejection("full");
+        reply::full()
     }
 }
 

@@ -2,24 +2,31 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hub::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// A stream whose writes fail when they make no progress for too long.
+use super::Exchange;
+
+/// A stream whose writes fail when they make no progress for too long, and whose end is no
+/// reason to drop a request that is being answered.
 pub(crate) struct HttpStream {
     stream: Stream,
+    exchange: Arc<Exchange>,
+    /// How reading has ended, if it has.
+    ended: Option<Result<(), io::ErrorKind>>,
     write_timeout: Duration,
     /// Runs while the client's side is full.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl HttpStream {
-    pub(crate) fn new(stream: Stream, write_timeout: Duration) -> Self {
-        Self { stream, write_timeout, stalled: None }
+    pub(crate) fn new(stream: Stream, exchange: Arc<Exchange>, write_timeout: Duration) -> Self {
+        Self { stream, exchange, ended: None, write_timeout, stalled: None }
     }
 
     pub(crate) fn into_inner(self) -> Stream {
@@ -50,10 +57,24 @@ impl AsyncRead for HttpStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        let this = self.get_mut();
+        if this.ended.is_none() {
+            let before = buffer.filled().len();
+            let outcome = match &mut this.stream {
+                Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+                Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+            };
+            this.ended = match ready!(outcome) {
+                Ok(()) if buffer.filled().len() > before => return Poll::Ready(Ok(())),
+                Ok(()) => Some(Ok(())),
+                Err(error) => Some(Err(error.kind())),
+            };
         }
+        if this.exchange.client_left() {
+            // This task goes on as soon as the request has been answered.
+            return Poll::Pending;
+        }
+        Poll::Ready(this.ended.unwrap_or(Ok(())).map_err(Into::into))
     }
 }
 

@@ -12,6 +12,7 @@ use hyper::{Request, Response, StatusCode};
 use wire::engine::{Packet, Rejection};
 
 use super::body::{self, Unread};
+use super::exchange::Answering;
 use super::{compress, header_text, reply};
 use crate::session::{BeginPoll, BeginPost, PostGuard, Session};
 use crate::{Flow, SiteBody};
@@ -21,9 +22,15 @@ pub(super) async fn get(
     session: &Arc<Session>,
     t: Option<&str>,
     headers: &HeaderMap,
+    answering: &Answering,
 ) -> Result<Response<SiteBody>, Rejection> {
     let body = match session.begin_poll(t) {
-        BeginPoll::Wait(answer) => answer.body().await.ok_or(Rejection::UnknownSession)?,
+        BeginPoll::Wait(answer) => tokio::select! {
+            biased;
+            body = answer.body() => body.ok_or(Rejection::UnknownSession)?,
+            // Nobody is there any more to read what is said; dropping the answer closes.
+            () = answering.client_left() => return Ok(reply::bad_request()),
+        },
         BeginPoll::Repeat(body) => {
             session.core().metrics.counts().repeated_polls.inc();
             body
@@ -44,6 +51,7 @@ pub(super) async fn get(
 pub(super) async fn post(
     session: &Arc<Session>,
     request: Request<Incoming>,
+    answering: &Answering,
 ) -> Result<Response<SiteBody>, Rejection> {
     let mut guard = match session.begin_post() {
         BeginPost::Go(guard) => guard,
@@ -59,7 +67,10 @@ pub(super) async fn post(
     let config = &session.core().config;
     let read = body::read(request.into_body(), config.max_payload, config.body_timeout);
     let outcome = tokio::select! {
+        // First what has come, then whether there will be more.
+        biased;
         outcome = read => outcome,
+        () = answering.client_left() => Err(Unread::Broken),
         () = guard.cut_short() => {
             guard.done();
             return Ok(reply::unread(StatusCode::BAD_REQUEST));

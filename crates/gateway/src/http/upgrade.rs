@@ -12,7 +12,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use wire::engine::Rejection;
 use wire::websocket::accept_key;
 
-use super::{Service, header_text, remember, reply};
+use super::{Engine, header_text, remember};
 use crate::session::{ProbeGuard, Session};
 use crate::sessions::Reservation;
 use crate::{Handshake, SiteBody, site_body};
@@ -39,22 +39,21 @@ fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
 
 /// A WebSocket without `sid`: a new session.
 pub(super) fn open(
-    service: &Service,
+    engine: &Engine,
     request: &Request<Incoming>,
     b64: bool,
 ) -> Result<Response<SiteBody>, Rejection> {
     let key = checked_key(request)?;
-    let Some(place) = service.core.sessions.reserve() else {
-        service.core.metrics.count_rejection("full");
-        return Ok(reply::full());
+    let Some(place) = engine.core.sessions.reserve() else {
+        return Ok(engine.full());
     };
-    let handshake = remember(request, service.peer);
-    Ok(switch(service, &key, Upgrade::Open { place, handshake, b64 }))
+    let handshake = remember(request, engine.peer);
+    Ok(switch(engine, &key, Upgrade::Open { place, handshake, b64 }))
 }
 
 /// A WebSocket with `sid`: an upgrade.
 pub(super) fn probe(
-    service: &Service,
+    engine: &Engine,
     request: &Request<Incoming>,
     session: &Arc<Session>,
     b64: bool,
@@ -63,14 +62,14 @@ pub(super) fn probe(
     if session.closed().is_some() {
         return Err(Rejection::UnknownSession);
     }
-    if !service.core.config.upgrades {
+    if !engine.core.config.upgrades {
         return Err(Rejection::BadRequest);
     }
     let upgrade = match session.begin_probe() {
         Some(guard) => Upgrade::Probe { guard, b64 },
         None => Upgrade::Superfluous,
     };
-    Ok(switch(service, &key, upgrade))
+    Ok(switch(engine, &key, upgrade))
 }
 
 /// The key of a request that is in order: GET, version 13, 16 bytes in base64.
@@ -91,8 +90,8 @@ fn checked_key(request: &Request<Incoming>) -> Result<String, Rejection> {
     }
 }
 
-fn switch(service: &Service, key: &str, upgrade: Upgrade) -> Response<SiteBody> {
-    *service.upgrade.lock() = Some(upgrade);
+fn switch(engine: &Engine, key: &str, upgrade: Upgrade) -> Response<SiteBody> {
+    engine.answering.upgrade(upgrade);
     let mut response = Response::new(site_body(Empty::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();

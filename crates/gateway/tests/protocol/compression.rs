@@ -19,7 +19,7 @@ fn read(mut reader: impl std::io::Read) -> String {
     text
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_response_is_gzipped() {
     let (reply, message) = poll("gzip, deflate, br", 1024).await;
     assert_eq!(reply.header("content-encoding"), Some("gzip"));
@@ -27,21 +27,21 @@ async fn a_large_response_is_gzipped() {
     assert_eq!(read(GzDecoder::new(&reply.body[..])), message);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_response_is_deflated() {
     let (reply, message) = poll("br, deflate", 100_000).await;
     assert_eq!(reply.header("content-encoding"), Some("deflate"));
     assert_eq!(read(ZlibDecoder::new(&reply.body[..])), message);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_small_response_stays_as_it_is() {
     let (reply, message) = poll("gzip", 1023).await;
     assert_eq!(reply.header("content-encoding"), None);
     assert_eq!(reply.text(), message);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_accepts_neither_gets_plain_text() {
     let (reply, message) = poll("br, gzip;q=0", 5000).await;
     assert_eq!(reply.header("content-encoding"), None);

@@ -21,7 +21,7 @@ async fn request(server: &Server, method: &str) -> Reply {
     server.http().request(method, HANDSHAKE, &headers, b"").await
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_cors_there_are_no_headers_and_no_preflight() {
     let server = server(Origins::Off, false).await;
     let reply = request(&server, "GET").await;
@@ -32,7 +32,7 @@ async fn without_cors_there_are_no_headers_and_no_preflight() {
     assert_eq!(reply.text(), r#"{"code":2,"message":"Bad handshake method"}"#);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_origin_is_a_star() {
     let server = server(Origins::Any, false).await;
     let reply = request(&server, "GET").await;
@@ -40,7 +40,7 @@ async fn any_origin_is_a_star() {
     assert_eq!(reply.header("access-control-allow-credentials"), None);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_preflight_request_is_answered() {
     let server = server(Origins::Any, true).await;
     let reply = request(&server, "OPTIONS").await;
@@ -54,7 +54,7 @@ async fn a_preflight_request_is_answered() {
     assert_eq!(vary, "access-control-request-headers");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_listed_origin_is_reflected() {
     let listed = vec!["https://other.org".to_owned(), "https://example.org".to_owned()];
     let server = server(Origins::These(listed), true).await;
@@ -64,7 +64,7 @@ async fn a_listed_origin_is_reflected() {
     assert_eq!(reply.header("vary").map(str::to_lowercase).as_deref(), Some("origin"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_origin_gets_an_answer_that_it_may_not_read() {
     let server = server(Origins::These(vec!["https://other.org".to_owned()]), false).await;
     let reply = request(&server, "GET").await;

@@ -16,12 +16,12 @@ fn config() -> Config {
     Config { drain_window: Duration::from_millis(20), ..calm(socket_config()) }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_server_just_ends() {
     Server::engine().await.end().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_are_closed_without_being_told_to_stay_away() {
     let (script, mut seen) = Script::new();
     let server = Server::socket_with(config(), script).await;
@@ -44,7 +44,7 @@ async fn clients_are_closed_without_being_told_to_stay_away() {
     server.end().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waits_goes_out_first() {
     let server = Server::engine().await;
     let mut socket = server.websocket().await;
@@ -61,7 +61,7 @@ async fn what_waits_goes_out_first() {
     server.end().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_are_closed_spread_over_the_window() {
     let drain_window = Duration::from_hours(1);
     let server = Server::engine_with(Config { drain_window, ..calm(engine_config()) }).await;
@@ -82,7 +82,7 @@ async fn sessions_are_closed_spread_over_the_window() {
     assert_eq!(alive, 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_session_opens_while_it_ends() {
     let drain_window = Duration::from_hours(1);
     let server = Server::engine_with(Config { drain_window, ..calm(engine_config()) }).await;
@@ -98,7 +98,7 @@ async fn no_session_opens_while_it_ends() {
     assert!(tokio::net::TcpStream::connect(server.address).await.is_err());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_reads_nothing_holds_nobody_up() {
     let close_timeout = Duration::from_millis(50);
     let server = Server::engine_with(Config {
@@ -115,7 +115,10 @@ async fn a_client_that_reads_nothing_holds_nobody_up() {
 }
 
 /// A site that answers when it is allowed to.
-struct SlowSite(Arc<Semaphore>);
+struct SlowSite {
+    asked: Arc<Semaphore>,
+    allowed: Arc<Semaphore>,
+}
 
 impl Site for SlowSite {
     fn respond(
@@ -123,23 +126,25 @@ impl Site for SlowSite {
         _request: Request<Incoming>,
         _peer: Option<std::net::IpAddr>,
     ) -> BoxFuture<Response<SiteBody>> {
-        let gate = Arc::clone(&self.0);
+        self.asked.add_permits(1);
+        let allowed = Arc::clone(&self.allowed);
         Box::pin(async move {
-            gate.acquire().await.expect("open").forget();
+            allowed.acquire().await.expect("open").forget();
             Response::new(site_body(Full::new(Bytes::from_static(b"done"))))
         })
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_under_way_is_answered() {
-    let gate = Arc::new(Semaphore::new(0));
-    let site = Arc::new(SlowSite(Arc::clone(&gate)));
+    let (asked, allowed) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let site = SlowSite { asked: Arc::clone(&asked), allowed: Arc::clone(&allowed) };
+    let site = Arc::new(site);
     let server = Server::start(config(), site, |_, _| Arc::new(EchoEngine)).await;
     let mut stream = server.http().send("GET", "/slow", &[], b"").await;
-    until("the connection", || server.metrics.connections() == 1).await;
+    asked.acquire().await.expect("open").forget();
     server.stop();
-    gate.add_permits(1);
+    allowed.add_permits(1);
     let reply = read_reply(&mut stream).await;
     assert_eq!((reply.status, reply.text()), (200, "done"));
     server.end().await;

@@ -14,7 +14,7 @@ fn check(reply: &Reply, body: &str, what: &str) {
     assert_eq!(reply.header("access-control-allow-origin"), Some("*"), "{what}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handshake_is_checked_in_order() {
     let server = Server::engine().await;
     let cases = [
@@ -39,7 +39,7 @@ async fn a_handshake_is_checked_in_order() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_to_a_session_is_checked_in_order() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -57,14 +57,14 @@ async fn a_request_to_a_session_is_checked_in_order() {
     assert_eq!(session.get().await, Ok("4still here".to_owned()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_sid_is_none() {
     let server = Server::engine().await;
     let reply = server.http().get("/engine.io/?EIO=4&transport=polling&sid=").await;
     assert!(reply.ok().expect("a handshake").starts_with("0{"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jsonp_is_ignored() {
     let server = Server::engine().await;
     let reply = server.http().get("/engine.io/?EIO=4&transport=polling&j=0").await;
@@ -72,7 +72,7 @@ async fn jsonp_is_ignored() {
     assert!(reply.ok().expect("a handshake").starts_with("0{"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_path_is_the_engines_with_and_without_its_slash() {
     let server = Server::socket().await;
     for path in ["/socket.io/", "/socket.io"] {
@@ -82,7 +82,7 @@ async fn the_path_is_the_engines_with_and_without_its_slash() {
     assert_eq!(server.http().get("/socket.iox?EIO=4&transport=polling").await.status, 404);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_headers_of_a_handshake_are_the_known_ones() {
     let server = Server::engine().await;
     let reply = server.http().get("/engine.io/?EIO=4&transport=polling").await;
@@ -92,7 +92,7 @@ async fn the_headers_of_a_handshake_are_the_known_ones() {
     assert_eq!(reply.header("set-cookie"), None);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_methods_fail_and_leave_the_session_alone() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -109,7 +109,7 @@ const UPGRADE: [(&str, &str); 2] =
     [("Connection", "keep-alive, Upgrade"), ("Upgrade", "websocket")];
 const VERSION: (&str, &str) = ("Sec-WebSocket-Version", "13");
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_upgrade_is_a_plain_text_and_closes() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -131,7 +131,7 @@ async fn a_refused_upgrade_is_a_plain_text_and_closes() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_websocket_handshake_must_be_in_order() {
     let server = Server::engine().await;
     let target = "/engine.io/?EIO=4&transport=websocket";
@@ -157,7 +157,7 @@ async fn a_websocket_handshake_must_be_in_order() {
     assert_eq!(reply.header("sec-websocket-protocol"), None);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_server_says_so() {
     let mut config = crate::support::calm(crate::applications::engine_config());
     config.sessions_max = 1;

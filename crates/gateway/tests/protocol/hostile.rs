@@ -45,7 +45,7 @@ fn close_frame(code: u16) -> Vec<u8> {
     vec![0x88, 2, high, low]
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frames_that_break_the_protocol_are_answered_with_a_code() {
     let server = Server::engine_with(config()).await;
     let half = vec![0; 600_000];
@@ -92,7 +92,7 @@ async fn frames_that_break_the_protocol_are_answered_with_a_code() {
     server.is_healthy().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proper_close_is_answered_with_its_code() {
     let server = Server::engine().await;
     for code in [1000_u16, 1001, 3000, 4999] {
@@ -106,7 +106,7 @@ async fn a_proper_close_is_answered_with_its_code() {
     assert_eq!(rest(&mut stream).await, [0x88, 0]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_may_come_byte_by_byte_and_in_fragments() {
     let server = Server::engine().await;
     let mut stream = open(&server).await;
@@ -127,7 +127,7 @@ async fn a_message_may_come_byte_by_byte_and_in_fragments() {
     assert_eq!(read, expected);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn garbage_in_place_of_http_is_refused() {
     let server = Server::engine_with(config()).await;
     let tls = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
@@ -152,7 +152,7 @@ async fn garbage_in_place_of_http_is_refused() {
     server.is_healthy().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_of_everything_leaves_nothing_behind() {
     let server = Server::engine_with(config()).await;
     let session = server.poll().await;
@@ -175,7 +175,7 @@ async fn half_of_everything_leaves_nothing_behind() {
     server.is_healthy().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_in_a_row_on_one_connection_are_answered_in_order() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -194,7 +194,7 @@ async fn requests_in_a_row_on_one_connection_are_answered_in_order() {
     assert_eq!(session.get().await, Ok("4two".to_owned()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_idle_polls_disturb_nobody() {
     let server = Server::engine().await;
     let mut idle = Vec::new();
@@ -213,7 +213,7 @@ async fn a_thousand_idle_polls_disturb_nobody() {
     server.is_healthy().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn json_may_nest_no_deeper_than_the_limit() {
     let server = Server::socket().await;
     let mut socket = crate::layer::joined(&server).await;

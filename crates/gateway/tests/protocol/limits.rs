@@ -22,7 +22,7 @@ async fn rest(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&read).into_owned()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_connection_too_many_is_closed_at_once() {
     let server = Server::engine_with(Config { connections_max: 1, ..config() }).await;
     let mut socket = server.websocket().await;
@@ -36,7 +36,7 @@ async fn one_connection_too_many_is_closed_at_once() {
     server.websocket().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_head_that_is_too_large_is_refused() {
     let server = Server::engine().await;
     let long = "x".repeat(20 * 1024);
@@ -51,7 +51,7 @@ async fn a_head_that_is_too_large_is_refused() {
     server.is_healthy().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_a_request_is_given_up() {
     let header_timeout = Duration::from_millis(50);
     let server = Server::engine_with(Config { header_timeout, ..config() }).await;
@@ -65,7 +65,7 @@ async fn half_a_request_is_given_up() {
     server.is_healthy().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_idle_connection_is_closed() {
     let header_timeout = Duration::from_millis(50);
     let server = Server::engine_with(Config { header_timeout, ..config() }).await;
@@ -74,7 +74,7 @@ async fn an_idle_connection_is_closed() {
     assert_eq!(rest(&mut stream).await, "");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_of_exactly_the_limit_is_taken_and_one_beyond_it_refused() {
     let server = Server::engine().await;
     let mut socket = server.websocket().await;
@@ -86,7 +86,7 @@ async fn a_message_of_exactly_the_limit_is_taken_and_one_beyond_it_refused() {
     until("the end", || server.metrics.closes(CloseReason::TooLarge) == 1).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_does_not_read_its_response_is_given_up() {
     let write_timeout = Duration::from_millis(50);
     let limits = Config { max_payload: 16_000_000, write_timeout, ..config() };
@@ -104,7 +104,7 @@ async fn a_client_that_does_not_read_its_response_is_given_up() {
     assert_eq!(session.get_t("a").await.map(|payload| payload.len()), Ok(12_000_001));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_websocket_that_is_not_read_is_a_slow_consumer() {
     let server = Server::engine().await;
     let slow = server.websocket().await;

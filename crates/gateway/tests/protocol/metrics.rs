@@ -6,7 +6,7 @@ use prometheus_client::registry::Registry;
 use crate::shared::upgrade;
 use crate::support::{Server, until};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_happens_is_counted() {
     let server = Server::socket().await;
     let mut registry = Registry::default();

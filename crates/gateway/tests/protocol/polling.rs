@@ -23,7 +23,7 @@ async fn half_a_post(server: &Server, session: &Session) -> tokio::net::TcpStrea
     stream
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_answer_to_a_post_is_byte_exact() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -34,7 +34,7 @@ async fn the_answer_to_a_post_is_byte_exact() {
     assert_eq!(reply.header("cache-control"), Some("no-store"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_poll_waits_until_there_is_something() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -43,7 +43,7 @@ async fn a_poll_waits_until_there_is_something() {
     assert_eq!(poll.answer().await, Ok("4hello".to_owned()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_posts_at_once_end_the_session() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -60,7 +60,7 @@ async fn two_posts_at_once_end_the_session() {
     assert_eq!(server.metrics.closes(CloseReason::TransportError), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_aborted_post_ends_the_session() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -70,7 +70,17 @@ async fn an_aborted_post_ends_the_session() {
     assert!(session.is_gone().await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_post_counts_though_its_client_has_gone() {
+    let server = Server::engine().await;
+    for _ in 0..100 {
+        let session = server.poll().await;
+        drop(server.http().send("POST", &session.target, &[], b"4hello").await);
+        assert_eq!(session.get().await, Ok("4hello".to_owned()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_aborted_poll_ends_the_session() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -79,7 +89,7 @@ async fn an_aborted_poll_ends_the_session() {
     assert!(session.is_gone().await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn invalid_packets_are_answered_ok_and_end_the_session() {
     let server = Server::engine().await;
     for body in ["abc", "7", "", "2", "2probe", "4fine\x1e", "b***"] {
@@ -92,7 +102,7 @@ async fn invalid_packets_are_answered_ok_and_end_the_session() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_stood_before_an_invalid_packet_counts() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -101,7 +111,7 @@ async fn what_stood_before_an_invalid_packet_counts() {
     assert!(session.is_gone().await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_is_not_utf8_ends_the_session() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -109,7 +119,7 @@ async fn a_body_that_is_not_utf8_ends_the_session() {
     assert!(session.is_gone().await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_binary_body_is_refused_and_ends_the_session() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -119,7 +129,7 @@ async fn a_binary_body_is_refused_and_ends_the_session() {
     assert!(session.is_gone().await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_content_types_are_accepted() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -129,7 +139,7 @@ async fn other_content_types_are_accepted() {
     assert_eq!(session.get().await, Ok("4hello".to_owned()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unexpected_pong_and_idle_packets_are_harmless() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -137,7 +147,7 @@ async fn an_unexpected_pong_and_idle_packets_are_harmless() {
     assert_eq!(session.get().await, Ok("4hello".to_owned()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_of_exactly_the_limit_is_taken_and_one_beyond_it_refused() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -150,7 +160,7 @@ async fn a_body_of_exactly_the_limit_is_taken_and_one_beyond_it_refused() {
     assert_eq!(session.get().await, Ok("4still here".to_owned()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chunked_body_beyond_the_limit_is_refused_too() {
     let server = Server::engine_with(Config { max_payload: 100, ..calm(engine_config()) }).await;
     let session = server.poll().await;
@@ -166,7 +176,7 @@ async fn a_chunked_body_beyond_the_limit_is_refused_too() {
     assert_eq!(session.post("4still here").await, ok());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_never_comes_is_given_up() {
     let body_timeout = Duration::from_millis(50);
     let server = Server::engine_with(Config { body_timeout, ..calm(engine_config()) }).await;
@@ -177,7 +187,7 @@ async fn a_body_that_never_comes_is_given_up() {
     assert!(session.is_gone().await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_most_sixteen_packets_come_in_one_response() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -193,7 +203,7 @@ async fn at_most_sixteen_packets_come_in_one_response() {
     assert_eq!(received, sent);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_response_has_a_size_that_one_packet_may_exceed() {
     let server =
         Server::engine_with(Config { poll_bytes_max: 1000, ..calm(engine_config()) }).await;
@@ -205,7 +215,7 @@ async fn a_response_has_a_size_that_one_packet_may_exceed() {
     assert_eq!(session.get().await, Ok("4b".to_owned()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_poll_gets_the_same_bytes_again() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -219,7 +229,7 @@ async fn the_same_poll_gets_the_same_bytes_again() {
     assert_eq!(session.get_t("b").await, Ok("4two".to_owned()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_response_that_nobody_read_is_not_lost() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -232,7 +242,7 @@ async fn a_response_that_nobody_read_is_not_lost() {
     assert_eq!(session.get_t("a").await, Ok("4one".to_owned()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_poll_without_t_is_never_repeated() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -247,7 +257,7 @@ async fn a_poll_without_t_is_never_repeated() {
     assert_eq!(session.get_t("").await, Ok("4four".to_owned()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pending_poll_that_is_repeated_is_an_overlap() {
     let server = Server::engine().await;
     let session = server.poll().await;

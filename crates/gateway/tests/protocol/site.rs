@@ -39,7 +39,7 @@ impl Site for Echo {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_site_gets_everything_else_and_what_it_claims() {
     let config = calm(socket_config());
     let server = Server::start(config, Arc::new(Echo), |_, _| Arc::new(EchoEngine)).await;
@@ -71,7 +71,7 @@ impl EngineSession for Nothing {
     fn closed(&self, _session: &Arc<Session>, _reason: CloseReason) {}
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unix_sockets_are_served_too() {
     let place = tempfile::tempdir().expect("a directory");
     let path = place.path().join("socket");

@@ -37,72 +37,72 @@ async fn patient_server() -> Server {
     Server::socket_with(patient(socket_config()), EchoSocket).await
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_01_polling_opens_with_exactly_five_keys() {
     shared::polling_handshake(&Server::socket_suite().await).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_02_polling_with_another_version_is_refused() {
     shared::polling_with_queries(&Server::socket().await, &NO_VERSION).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_03_polling_with_an_unknown_transport_is_refused() {
     shared::polling_with_queries(&Server::socket().await, &NO_TRANSPORT).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_04_other_methods_open_no_session() {
     shared::polling_with_other_methods(&Server::socket().await).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_05_websocket_opens_without_upgrades() {
     shared::websocket_handshake(&Server::socket_suite().await).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_06_websocket_with_another_version_is_refused() {
     shared::websocket_with_queries(&Server::socket().await, &NO_VERSION).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_07_websocket_with_an_unknown_transport_is_refused() {
     shared::websocket_with_queries(&Server::socket().await, &NO_TRANSPORT).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_08_polling_answers_pings() {
     shared::polling_heartbeat(&patient_server().await).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_09_polling_without_pongs_ends() {
     shared::polling_without_pongs(&Server::socket_suite().await).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_10_websocket_answers_pings() {
     shared::websocket_heartbeat(&patient_server().await).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_11_websocket_without_pongs_ends() {
     shared::websocket_without_pongs(&Server::socket_suite().await).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_12_a_closing_post_ends_the_pending_poll_with_a_noop() {
     shared::polling_close(&Server::socket().await).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_13_a_close_packet_ends_the_websocket() {
     shared::websocket_close(&Server::socket().await).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_14_a_session_moves_from_polling_to_websocket() {
     let server = Server::socket().await;
     let session = server.poll().await;
@@ -110,7 +110,7 @@ async fn case_14_a_session_moves_from_polling_to_websocket() {
     join(&mut socket, "40", "40", r#"42["auth",{}]"#).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_15_polls_after_the_upgrade_are_refused_and_harm_nothing() {
     let server = Server::socket().await;
     let session = server.poll().await;
@@ -121,7 +121,7 @@ async fn case_15_polls_after_the_upgrade_are_refused_and_harm_nothing() {
     join(&mut socket, "40", "40", r#"42["auth",{}]"#).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_16_a_second_websocket_is_closed_and_harms_nothing() {
     let server = Server::socket().await;
     let session = server.poll().await;
@@ -131,28 +131,28 @@ async fn case_16_a_second_websocket_is_closed_and_harms_nothing() {
     join(&mut socket, "40", "40", r#"42["auth",{}]"#).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_17_the_main_namespace_is_joined() {
     let server = Server::socket().await;
     let mut socket = server.websocket().await;
     join(&mut socket, "40", "40", r#"42["auth",{}]"#).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_18_the_main_namespace_is_joined_with_a_payload() {
     let server = Server::socket().await;
     let mut socket = server.websocket().await;
     join(&mut socket, r#"40{"token":"123"}"#, "40", r#"42["auth",{"token":"123"}]"#).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_19_another_namespace_is_joined() {
     let server = Server::socket().await;
     let mut socket = server.websocket().await;
     join(&mut socket, "40/custom,", "40/custom,", r#"42/custom,["auth",{}]"#).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_20_another_namespace_is_joined_with_a_payload() {
     let server = Server::socket().await;
     let mut socket = server.websocket().await;
@@ -160,7 +160,7 @@ async fn case_20_another_namespace_is_joined_with_a_payload() {
     join(&mut socket, connect, "40/custom,", r#"42/custom,["auth",{"token":"abc"}]"#).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_21_an_unknown_namespace_is_refused() {
     let server = Server::socket().await;
     let mut socket = server.websocket().await;
@@ -168,7 +168,7 @@ async fn case_21_an_unknown_namespace_is_refused() {
     assert_eq!(socket.message().await, r#"44/random,{"message":"Invalid namespace"}"#);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_22_a_bad_packet_in_place_of_connect_ends_the_session() {
     let server = Server::socket().await;
     let mut socket = server.websocket().await;
@@ -176,14 +176,14 @@ async fn case_22_a_bad_packet_in_place_of_connect_ends_the_session() {
     assert!(matches!(socket.next().await, Said::Closed(_)));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_23_a_session_that_joins_nothing_ends() {
     let server = Server::socket_suite().await;
     let mut socket = server.websocket().await;
     socket.closed().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_24_leaving_the_main_namespace_keeps_the_session() {
     let server = patient_server().await;
     let mut socket = joined(&server).await;
@@ -191,7 +191,7 @@ async fn case_24_leaving_the_main_namespace_keeps_the_session() {
     assert_eq!(socket.text().await, "2");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_25_leaving_another_namespace_keeps_the_main_one() {
     let server = Server::socket().await;
     let mut socket = joined(&server).await;
@@ -202,7 +202,7 @@ async fn case_25_leaving_another_namespace_keeps_the_main_one() {
     assert_eq!(socket.message().await, back);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_26_an_event_comes_back_byte_for_byte() {
     let server = Server::socket().await;
     let mut socket = joined(&server).await;
@@ -212,7 +212,7 @@ async fn case_26_an_event_comes_back_byte_for_byte() {
 
 const TWO: &str = r#"{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}"#;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_27_an_event_with_binary_comes_back_byte_for_byte() {
     let server = Server::socket().await;
     let mut socket = joined(&server).await;
@@ -225,7 +225,7 @@ async fn case_27_an_event_with_binary_comes_back_byte_for_byte() {
     assert_eq!(socket.next().await, Said::Binary(vec![4, 5, 6]));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_28_an_event_is_acknowledged() {
     let server = Server::socket().await;
     let mut socket = joined(&server).await;
@@ -233,7 +233,7 @@ async fn case_28_an_event_is_acknowledged() {
     assert_eq!(socket.message().await, r#"43456[1,"2",{"3":[false]}]"#);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_29_an_event_is_acknowledged_with_binary() {
     let server = Server::socket().await;
     let mut socket = joined(&server).await;
@@ -245,17 +245,17 @@ async fn case_29_an_event_is_acknowledged_with_binary() {
     assert_eq!(socket.next().await, Said::Binary(vec![4, 5, 6]));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_30_an_unknown_packet_type_ends_the_session() {
     ends_with(&Server::socket().await, "4abc").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_31_an_event_that_is_no_array_ends_the_session() {
     ends_with(&Server::socket().await, "42{}").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_32_an_event_with_garbage_before_it_ends_the_session() {
     ends_with(&Server::socket().await, r#"42abc["message-with-ack",1,"2"]"#).await;
 }

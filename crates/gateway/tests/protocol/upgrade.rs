@@ -28,7 +28,7 @@ async fn switched(server: &Server) {
     until("the switch", || server.metrics.sessions(Transport::WebSocket) == 1).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn polling_goes_on_while_the_client_probes() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -37,7 +37,7 @@ async fn polling_goes_on_while_the_client_probes() {
     assert_eq!(session.packets_but_noops().await, ["4hello"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waits_at_the_switch_comes_over_the_websocket() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -49,7 +49,7 @@ async fn what_waits_at_the_switch_comes_over_the_websocket() {
     assert_eq!(socket.next().await, Said::Text("4two".to_owned()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pending_polls_end_with_noops_while_the_upgrade_lasts() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -59,7 +59,7 @@ async fn pending_polls_end_with_noops_while_the_upgrade_lasts() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_poll_pending_at_the_switch_ends_with_a_noop() {
     let config = Config { probe_interval: Duration::from_hours(1), ..calm(engine_config()) };
     let server = Server::engine_with(config).await;
@@ -72,7 +72,7 @@ async fn a_poll_pending_at_the_switch_ends_with_a_noop() {
     assert_eq!(socket.message().await, "4hello");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_post_under_way_at_the_switch_is_refused() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -89,7 +89,7 @@ async fn a_post_under_way_at_the_switch_is_refused() {
     assert_eq!(socket.message().await, "4still here");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_after_the_switch_are_bad_requests() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -103,7 +103,7 @@ async fn requests_after_the_switch_are_bad_requests() {
     assert_eq!(socket.message().await, "4still here");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_switch_without_a_probe_is_accepted() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -113,7 +113,7 @@ async fn a_switch_without_a_probe_is_accepted() {
     assert_eq!(socket.message().await, "4hello");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn anything_but_a_probe_closes_the_websocket_and_not_the_session() {
     let server = Server::engine().await;
     for packet in ["4hello", "2", "3probe", "1", "abc", ""] {
@@ -126,7 +126,7 @@ async fn anything_but_a_probe_closes_the_websocket_and_not_the_session() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_websocket_during_the_probe_is_closed() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -138,7 +138,7 @@ async fn a_second_websocket_during_the_probe_is_closed() {
     assert_eq!(first.message().await, "4hello");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_websocket_lost_in_the_probe_leaves_polling_and_another_try() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -151,7 +151,7 @@ async fn a_websocket_lost_in_the_probe_leaves_polling_and_another_try() {
     assert_eq!(socket.message().await, "4hello");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upgrade_that_takes_too_long_is_given_up() {
     let upgrade_timeout = Duration::from_millis(50);
     let server = Server::engine_with(Config { upgrade_timeout, ..calm(engine_config()) }).await;
@@ -162,7 +162,7 @@ async fn an_upgrade_that_takes_too_long_is_given_up() {
     assert_eq!(session.get().await, Ok("4still here".to_owned()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_ends_in_the_probe_closes_its_websocket() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -172,7 +172,7 @@ async fn a_session_that_ends_in_the_probe_closes_its_websocket() {
     assert!(session.is_gone().await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn upgrades_can_be_switched_off() {
     let server = Server::engine_with(Config { upgrades: false, ..calm(engine_config()) }).await;
     let reply = server.http().get("/engine.io/?EIO=4&transport=polling").await;
@@ -209,7 +209,7 @@ async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     String::from_utf8_lossy(&read).into_owned()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frames_right_behind_the_handshake_count() {
     let server = Server::engine().await;
     let mut stream = eager(&server, "?EIO=4&transport=websocket", &["4one", "4two"]).await;
@@ -217,7 +217,7 @@ async fn frames_right_behind_the_handshake_count() {
     assert!(read.contains("4one"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_whole_upgrade_in_one_segment_works() {
     let server = Server::engine().await;
     let session = server.poll().await;
@@ -228,7 +228,7 @@ async fn a_whole_upgrade_in_one_segment_works() {
     assert!(probe < read.find("4one").expect("the first message"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b64_clients_get_binary_as_text() {
     let server = Server::engine().await;
     let mut socket = server.websocket_at("?EIO=4&transport=websocket&b64=1").await;
@@ -247,7 +247,7 @@ async fn b64_clients_get_binary_as_text() {
     assert_eq!(socket.message().await, "bAQID");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn binary_text_frames_are_binary_messages() {
     let server = Server::engine().await;
     let mut socket = server.websocket().await;
@@ -255,7 +255,7 @@ async fn binary_text_frames_are_binary_messages() {
     assert_eq!(socket.binary().await, [1, 2, 3, 4]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn websocket_pings_are_answered() {
     let server = Server::engine().await;
     let mut socket = server.websocket().await;
@@ -267,7 +267,7 @@ async fn websocket_pings_are_answered() {
     socket.ping(b"and then").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn packets_of_other_occasions_are_passed_over() {
     let server = Server::engine().await;
     let mut socket = server.websocket().await;
@@ -278,7 +278,7 @@ async fn packets_of_other_occasions_are_passed_over() {
     assert_eq!(socket.message().await, "4hello");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ping_from_the_client_ends_the_session() {
     let server = Server::engine().await;
     let mut socket = server.websocket().await;

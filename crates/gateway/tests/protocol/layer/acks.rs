@@ -17,7 +17,7 @@ fn reply(args: &str) -> Reply {
     Reply { args: args.into(), attachments: Vec::new() }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_acknowledges_events_of_the_server() {
     let (server, mut seen) = scripted(|script| script).await;
     let mut client = joined(&server).await;
@@ -41,7 +41,7 @@ async fn a_client_acknowledges_events_of_the_server() {
 
 const PLACEHOLDER: &str = r#"{"_placeholder":true,"num":0}"#;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn binary_events_are_acknowledged_with_binary_over_websocket() {
     let (server, mut seen) = scripted(|script| script).await;
     let mut client = joined(&server).await;
@@ -57,7 +57,7 @@ async fn binary_events_are_acknowledged_with_binary_over_websocket() {
     assert_eq!(answer.attachments, [Bytes::from_static(&[4, 5])]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn binary_events_are_acknowledged_with_binary_over_polling() {
     let (server, mut seen) = scripted(|script| script).await;
     let client = joined_polling(&server).await;
@@ -72,7 +72,7 @@ async fn binary_events_are_acknowledged_with_binary_over_polling() {
     assert_eq!(answer.attachments, [Bytes::from_static(&[4, 5])]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_waits_for_a_socket_that_has_left() {
     let (server, mut seen) = scripted(|script| script).await;
     let mut client = joined(&server).await;
@@ -85,7 +85,7 @@ async fn nobody_waits_for_a_socket_that_has_left() {
     soon("the end of waiting", too_late).await.expect_err("left");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn beyond_the_limit_the_oldest_is_given_up() {
     let (server, mut seen) =
         scripted_with(Config { acks_max: 2, ..config() }, |script| script).await;
@@ -102,7 +102,7 @@ async fn beyond_the_limit_the_oldest_is_given_up() {
     assert_eq!(soon("an answer", third).await.expect("acknowledged"), reply("[]"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_application_acknowledges_once_and_only_the_living() {
     let (server, mut seen) = scripted(|script| {
         script.on_event(|_, mut event| {

@@ -48,7 +48,7 @@ async fn slow_server(slow: &Slow, config: Config) -> (Server, Seen) {
     scripted_with(Config { commands_max: 2, ..config }, |script| slow.script(script)).await
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_websocket_isnt_read_while_too_many_events_run() {
     let slow = Slow::new();
     let (server, _seen) = slow_server(&slow, config()).await;
@@ -68,7 +68,7 @@ async fn a_websocket_isnt_read_while_too_many_events_run() {
     assert_eq!(slow.begun(), 10);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_post_waits_while_too_many_events_run() {
     let slow = Slow::new();
     let (server, _seen) = slow_server(&slow, config()).await;
@@ -85,7 +85,7 @@ async fn a_post_waits_while_too_many_events_run() {
     assert_eq!(slow.begun(), 5);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_isnt_read_misses_no_pong() {
     let slow = Slow::new();
     let pings = Config { ping_interval: Duration::from_millis(30), ..config() };
@@ -110,7 +110,7 @@ async fn a_session_that_isnt_read_misses_no_pong() {
     seen.socket().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_may_end_while_it_isnt_read() {
     let slow = Slow::new();
     let (server, mut seen) = slow_server(&slow, config()).await;
@@ -130,7 +130,7 @@ async fn a_session_may_end_while_it_isnt_read() {
     assert_eq!(slow.begun(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_ends_its_own_session_only() {
     let (server, mut seen) = scripted(|script| {
         script

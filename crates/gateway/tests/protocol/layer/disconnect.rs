@@ -8,7 +8,7 @@ use hub::{Class, CloseReason};
 use super::{config, join, joined, joined_polling, scripted, scripted_with};
 use crate::support::{NO_CODE, Said, Session, WebSocket, until};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_end_has_its_reason() {
     let (server, mut seen) = scripted(|script| script).await;
     let ends: [(&str, CloseReason); 5] = [
@@ -36,7 +36,7 @@ async fn every_end_has_its_reason() {
     seen.nobody_left();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_answers_no_ping_leaves() {
     let pings = Config { ping_interval: Duration::from_millis(20), ..config() };
     let pings = Config { ping_timeout: Duration::from_millis(20), ..pings };
@@ -47,7 +47,7 @@ async fn a_client_that_answers_no_ping_leaves() {
     assert_eq!(seen.left().await, ("/".to_owned(), CloseReason::PingTimeout));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_sockets_of_a_session_leave_with_it() {
     let (server, mut seen) = scripted(|script| script).await;
     let mut client = joined(&server).await;
@@ -61,7 +61,7 @@ async fn all_sockets_of_a_session_leave_with_it() {
     assert_eq!(left, ["/", "/b"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_server_ends_one_namespace_behind_what_it_said() {
     let (server, mut seen) = scripted(|script| {
         script.on_event(|socket, _| {
@@ -97,7 +97,7 @@ async fn two_namespaces_at_their_end(client: &mut WebSocket) -> (Vec<String>, Sa
     (packets, client.next().await)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_server_ends_all_namespaces_and_the_transport() {
     let (server, mut seen) = scripted(|script| script).await;
     let mut client = joined(&server).await;
@@ -116,7 +116,7 @@ async fn here(client: &Session) {
     client.post("42[\"here\"]").await.expect("200");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pending_poll_gets_the_last_words_and_the_end() {
     let (server, mut seen) = scripted(|script| script).await;
     let client = joined_polling(&server).await;
@@ -132,7 +132,7 @@ async fn a_pending_poll_gets_the_last_words_and_the_end() {
     assert!(client.is_gone().await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_last_words_wait_for_the_next_poll() {
     let (server, mut seen) = scripted(|script| script).await;
     let client = joined_polling(&server).await;
@@ -151,7 +151,7 @@ async fn the_last_words_wait_for_the_next_poll() {
     assert_eq!(packets[19..], ["42[\"last\",19]", "41", "1"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_waits_for_ever_for_the_next_poll() {
     let close_linger = Duration::from_millis(50);
     let (server, mut seen) =

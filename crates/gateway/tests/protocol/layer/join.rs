@@ -11,7 +11,7 @@ use wire::socket;
 use super::{config, join, joined, scripted, scripted_with};
 use crate::support::{NO_CODE, Said, accepted, until};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_says_why_and_the_session_goes_on() {
     let (server, _seen) = scripted(|script| {
         script.on_connect(|request| {
@@ -38,7 +38,7 @@ async fn a_refusal_says_why_and_the_session_goes_on() {
     assert_eq!(socket.next().await, Said::Closed(Some(NO_CODE)));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_application_may_close_the_transport_instead() {
     let (server, mut seen) = scripted(|script| {
         script.on_connect(|_| Box::pin(async { Err(Refused::Close(CloseReason::Unavailable)) }))
@@ -51,7 +51,7 @@ async fn the_application_may_close_the_transport_instead() {
     seen.nobody_left();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_application_sees_who_asks_and_chooses_the_answer() {
     let (server, _seen) = scripted(|script| {
         script.on_connect(|request| {
@@ -86,7 +86,7 @@ fn gate() -> (Arc<Semaphore>, Arc<Semaphore>) {
     (Arc::clone(&gate), gate)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_topic_gets_while_joining_comes_behind_the_answer() {
     let (gate, opened) = gate();
     let (keys, mut entered) = tokio::sync::mpsc::channel(1);
@@ -118,7 +118,7 @@ async fn what_a_topic_gets_while_joining_comes_behind_the_answer() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_namespaces_go_on_while_one_is_joining() {
     let (gate, opened) = gate();
     let (server, _seen) = scripted(move |script| {
@@ -150,7 +150,7 @@ async fn other_namespaces_go_on_while_one_is_joining() {
     assert_eq!(socket.message().await, "42/slow,[\"back\",2]");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_connect_while_joining_ends_the_session() {
     let (gate, opened) = gate();
     let (server, mut seen) = scripted(move |script| {
@@ -174,7 +174,7 @@ async fn a_second_connect_while_joining_ends_the_session() {
     assert_eq!(server.metrics.sockets("/"), 0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_before_the_answer_ends_the_session() {
     let (gate, _opened) = gate();
     let (server, _seen) = scripted(move |script| {
@@ -193,7 +193,7 @@ async fn an_event_before_the_answer_ends_the_session() {
     assert_eq!(socket.next().await, Said::Closed(Some(NO_CODE)));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_a_successful_join_ends_the_connect_timeout() {
     let connect_timeout = Duration::from_secs(2);
     let (server, mut seen) = scripted_with(Config { connect_timeout, ..config() }, |script| {
@@ -221,7 +221,7 @@ async fn only_a_successful_join_ends_the_connect_timeout() {
     leaving.ping(b"here").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn namespaces_of_a_session_are_limited() {
     let (server, _seen) =
         scripted_with(Config { namespaces_max: 2, ..config() }, |script| script).await;

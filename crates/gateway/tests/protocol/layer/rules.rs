@@ -5,7 +5,7 @@ use hub::CloseReason;
 use super::joined;
 use crate::support::{NO_CODE, Said, Server};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn packets_that_break_a_rule_end_the_session() {
     let server = Server::socket().await;
     let connects = ["40[]", "40\"x\"", "40null", "40abc", "40{", "40/custom,[]"];
@@ -57,7 +57,7 @@ async fn packets_that_break_a_rule_end_the_session() {
     assert_eq!(server.metrics.sockets("/"), 0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn binary_out_of_its_place_ends_the_session() {
     let server = Server::socket().await;
     let header = r#"451-["message",{"_placeholder":true,"num":0}]"#;
@@ -81,7 +81,7 @@ async fn binary_out_of_its_place_ends_the_session() {
     assert_eq!(socket.closed().await, Some(NO_CODE));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heartbeats_may_stand_between_a_packet_and_its_attachments() {
     let server = Server::socket().await;
     let mut socket = joined(&server).await;
@@ -94,7 +94,7 @@ async fn heartbeats_may_stand_between_a_packet_and_its_attachments() {
     assert_eq!(socket.next().await, Said::Binary(vec![1, 2]));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn odd_packets_that_break_no_rule_are_accepted() {
     let server = Server::socket().await;
     let mut socket = joined(&server).await;
@@ -107,7 +107,7 @@ async fn odd_packets_that_break_no_rule_are_accepted() {
     assert_eq!(socket.message().await, r#"42["message-back",1]"#);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_ack_ids_come_back_as_they_were() {
     let server = Server::socket().await;
     let mut socket = joined(&server).await;
@@ -118,7 +118,7 @@ async fn large_ack_ids_come_back_as_they_were() {
     assert_eq!(socket.next().await, Said::Closed(Some(NO_CODE)));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_rules_hold_over_polling() {
     let server = Server::socket().await;
     for packet in ["4abc", "41", "42[\"x\"]", "40\x1e40", "40\x1e42[\"too early\"]"] {
@@ -135,7 +135,7 @@ async fn the_same_rules_hold_over_polling() {
     assert_eq!(session.get().await, Err(400));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn binary_goes_both_ways_over_polling() {
     let server = Server::socket().await;
     let session = super::joined_polling(&server).await;

@@ -39,7 +39,7 @@ pub trait Broker: Send + Sync + 'static {
     /// Appends an entry, or finds the entry that the same room, user and id made before.
     ///
     /// Retrying with the same id is always safe: within the id window it never makes a second
-    /// entry. What an id stands for is [`Draft::content`], or the bytes where that is `None`,
+    /// entry. What an id stands for is the draft's `content`, or the bytes where that is `None`,
     /// with target and redaction; it outlives a redaction of the entry. A target that the room doesn't have, and a redaction
     /// without a target, are [`AppendError::Refused`]; but what was appended before is found
     /// before anything else is looked at. The entry is made even if the answer is dropped.

@@ -4,6 +4,8 @@
 
 mod properties;
 
+use bytes::Bytes;
+
 use super::*;
 
 fn epoch(letter: char) -> Epoch {

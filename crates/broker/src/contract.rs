@@ -40,9 +40,10 @@ pub trait Broker: Send + Sync + 'static {
     ///
     /// Retrying with the same id is always safe: within the id window it never makes a second
     /// entry. What an id stands for is the draft's `content`, or the bytes where that is `None`,
-    /// with target and redaction; it outlives a redaction of the entry. A target that the room doesn't have, and a redaction
-    /// without a target, are [`AppendError::Refused`]; but what was appended before is found
-    /// before anything else is looked at. The entry is made even if the answer is dropped.
+    /// with target and redaction; it outlives a redaction of the entry. A target that the room
+    /// doesn't have, and a redaction without a target, are [`AppendError::Refused`]; but what was
+    /// appended before is found before anything else is looked at. The entry is made even if the
+    /// answer is dropped.
     /// Bounded: an answer comes within [`Limits::append_wait`], the worst one being
     /// [`AppendError::Unavailable`].
     fn append(&self, draft: Draft) -> Answer<Result<Appended, AppendError>>;

@@ -47,7 +47,7 @@ pub enum Followed {
 pub enum Step {
     /// Hand it on.
     HandOn(Followed),
-    /// Read the partition and bring the answer to [`Follower::page_answer`](super::Follower::page_answer).
+    /// Read the partition and bring the answer to [`page_answer`](super::Follower::page_answer).
     Read {
         /// Which question this is.
         ticket: u64,
@@ -58,7 +58,7 @@ pub enum Step {
         /// at most so many.
         limit: usize,
     },
-    /// Read the head and bring the answer to [`Follower::head_answer`](super::Follower::head_answer).
+    /// Read the head and bring the answer to [`head_answer`](super::Follower::head_answer).
     ReadHead {
         /// Which question this is.
         ticket: u64,

@@ -96,7 +96,7 @@ async fn case_12_two_polls_at_once_end_the_session() {
 async fn case_13_a_poll_right_after_an_aborted_one_is_refused() {
     let server = Server::engine().await;
     let session = server.poll().await;
-    drop(session.begin().await);
+    drop(session.pending().await);
     assert_eq!(session.get().await, Err(400));
 }
 

@@ -60,12 +60,15 @@ async fn a_websocket_isnt_read_while_too_many_events_run() {
     // Another session isn't concerned, and by its answer the first has had its chance.
     server.is_healthy().await;
     assert_eq!(slow.begun(), 2);
+    let mut answers = Vec::new();
     for number in 0..10 {
         slow.gate.add_permits(1);
-        assert_eq!(client.message().await, format!("43{number}[]"));
+        answers.push(client.message().await);
         assert!(slow.begun() <= number + 3);
     }
-    assert_eq!(slow.begun(), 10);
+    // Two run at once: which of them ends first is nobody's promise.
+    answers.sort();
+    assert_eq!(answers, (0..10).map(|number| format!("43{number}[]")).collect::<Vec<_>>());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

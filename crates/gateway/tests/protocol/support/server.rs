@@ -96,11 +96,12 @@ impl Server {
         server
     }
 
-    /// Bytes that have gone out over WebSockets.
-    pub(crate) fn hub_written(&self) -> u64 {
+    /// What the hub has counted.
+    pub(crate) fn hub_counter(&self, name: &str) -> u64 {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("encoded");
-        let line = text.lines().find_map(|line| line.strip_prefix("hub_written_bytes_total "));
+        let start = format!("hub_{name}_total ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&start));
         line.and_then(|number| number.parse().ok()).expect("a metric of the hub")
     }
 

@@ -11,7 +11,7 @@ use axum::{
     body::Body,
     extract::{Path, State},
     http::{HeaderMap, Request, Response, StatusCode, Uri, header},
-    response::IntoResponse,
+    response::{IntoResponse, Redirect},
     routing::get,
 };
 use gateway::{BoxFuture, SiteBody};
@@ -40,7 +40,9 @@ pub struct Parts {
 
 /// The site as the gateway serves it.
 pub struct Site {
+    /// All routes, as if they were at the root.
     router: Router,
+    base_path: String,
     client_prefix: String,
 }
 
@@ -70,12 +72,8 @@ impl Site {
             Some(folder) => routes.fallback_service(ServeDir::new(folder)),
             None => routes.route("/", get(page)).fallback(get(page_file)),
         };
-        let routes = routes.with_state(shared);
-        let router = match base_path.trim_end_matches('/') {
-            "" => routes,
-            base => Router::new().nest(base, routes),
-        };
-        Self { router, client_prefix }
+        let router = routes.with_state(shared);
+        Self { router, base_path, client_prefix }
     }
 }
 
@@ -89,12 +87,30 @@ impl gateway::Site for Site {
         request: Request<Incoming>,
         _peer: Option<IpAddr>,
     ) -> BoxFuture<Response<SiteBody>> {
+        let mut request = request.map(Body::new);
+        let path = request.uri().path();
+        let Some(inside) = inside(&self.base_path, request.uri()) else {
+            let outside = if self.base_path.strip_suffix('/') == Some(path) {
+                Redirect::permanent(&self.base_path).into_response()
+            } else {
+                nothing_here()
+            };
+            return Box::pin(async { outside.map(gateway::site_body) });
+        };
+        *request.uri_mut() = inside;
         let router = self.router.clone();
         Box::pin(async move {
-            let Ok(response) = router.oneshot(request.map(Body::new)).await;
+            let Ok(response) = router.oneshot(request).await;
             response.map(gateway::site_body)
         })
     }
+}
+
+/// What an address is inside the base path; `None` where it is outside.
+fn inside(base_path: &str, uri: &Uri) -> Option<Uri> {
+    let rest = uri.path().strip_prefix(base_path)?;
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    format!("/{rest}{query}").parse().ok()
 }
 
 async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response<Body> {
@@ -109,7 +125,11 @@ async fn page_file(
     shared
         .assets
         .page_file(uri.path().trim_start_matches('/'), &headers)
-        .unwrap_or_else(|| problem(StatusCode::NOT_FOUND, "there is nothing at this address"))
+        .unwrap_or_else(nothing_here)
+}
+
+fn nothing_here() -> Response<Body> {
+    problem(StatusCode::NOT_FOUND, "there is nothing at this address")
 }
 
 async fn client_file(Path(file): Path<String>, headers: HeaderMap) -> Response<Body> {
@@ -133,4 +153,21 @@ fn problem(status: StatusCode, detail: &str) -> Response<Body> {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     (status, headers, body.to_string()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn addresses_are_inside_or_outside_the_base_path() {
+        let inside = |base: &str, uri: &str| {
+            super::inside(base, &uri.parse().unwrap()).map(|uri| uri.to_string())
+        };
+        assert_eq!(inside("/", "/"), Some("/".into()));
+        assert_eq!(inside("/", "/r/a?b=c"), Some("/r/a?b=c".into()));
+        assert_eq!(inside("/chat/", "/chat/"), Some("/".into()));
+        assert_eq!(inside("/chat/", "/chat/r/caf%C3%A9?x"), Some("/r/caf%C3%A9?x".into()));
+        for outside in ["/", "/chat", "/chatter", "/other/chat/"] {
+            assert_eq!(inside("/chat/", outside), None, "{outside}");
+        }
+    }
 }

@@ -13,10 +13,10 @@ export class Visitor {
   errors = [];
 
   /** Somebody with a browser of their own comes to the page for the first time and gives a name. */
-  static async enter(scope, instance, name, { locale = 'en', path = '/' } = {}) {
+  static async enter(scope, instance, name, { locale = 'en', path = '/', ...look } = {}) {
     const visitor = new Visitor();
     visitor.words = WORDS[locale];
-    visitor.page = await (await browser(scope, { locale })).newPage();
+    visitor.page = await (await browser(scope, { locale, ...look })).newPage();
     visitor.#watch();
     await visitor.page.goto(instance.url + path);
     await visitor.page.getByLabel(visitor.words.name).fill(name);

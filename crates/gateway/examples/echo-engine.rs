@@ -10,7 +10,9 @@ mod run;
 
 use std::sync::Arc;
 
-#[tokio::main]
+// One thread, so that requests are handled in the order in which they come: the suite sends
+// some over two connections and expects that.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     run::run(applications::engine_config(), |_, _, _, _| Arc::new(applications::EchoEngine)).await
 }

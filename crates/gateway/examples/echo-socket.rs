@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use gateway::SocketLayer;
 
-#[tokio::main]
+// One thread, so that requests are handled in the order in which they come: the suite sends
+// some over two connections and expects that.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     run::run(applications::socket_config(), |config, hub, metrics, tasks| {
         let echo = Arc::new(applications::EchoSocket);

@@ -103,7 +103,7 @@ impl Engine {
         let session = self.core.sessions.find(sid).ok_or(Rejection::UnknownSession)?;
         // The timer may be a little late; no request gets past the deadline because of that.
         session.on_timer(self.core.clock.now());
-        if session.closed().is_some() && !session.lingers() {
+        if session.closed().is_some() && session.linger().is_zero() {
             return Err(Rejection::UnknownSession);
         }
         let fits = if is_upgrade {

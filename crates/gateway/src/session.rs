@@ -183,10 +183,7 @@ impl Session {
             }
             Packet::Pong(_) | Packet::Open(_) | Packet::Upgrade | Packet::Noop => Flow::Continue,
             Packet::Ping(_) => Flow::Close(CloseReason::ParseError),
-            Packet::Close => {
-                self.answer_poll_with_noop();
-                Flow::Close(CloseReason::TransportClose)
-            }
+            Packet::Close => Flow::Close(CloseReason::TransportClose),
         };
         drop(inbound);
         match flow {
@@ -248,8 +245,8 @@ impl Session {
         state.timer = state.timer.map(|place| place.at(tick));
     }
 
-    /// Moves the session to a WebSocket: what waits goes out there. A poll that is still
-    /// pending ends with a noop. False if the session has ended.
+    /// Moves the session to a WebSocket: what waits goes out there. False if the session has
+    /// ended.
     pub(crate) fn switch(&self, stream: Arc<Stream>, base64_binary: bool) -> bool {
         let mut state = self.state.lock();
         if state.counted.is_none() {
@@ -262,7 +259,7 @@ impl Session {
         self.core.gauge(Transport::WebSocket).inc();
         self.connection.attach_stream(stream, base64_binary);
         if let Phase::Polling(polling) = before {
-            polling.leave();
+            polling.wake_task();
         }
         true
     }

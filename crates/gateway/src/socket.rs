@@ -2,6 +2,7 @@
 //! acknowledgements.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -11,7 +12,7 @@ use hub::{Class, CloseReason, Connection, SocketKey};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use wire::Frame;
-use wire::socket::{self, Args, Packet};
+use wire::socket::{self, Args, MAIN_NAMESPACE, Packet};
 
 use crate::layer::Namespaces;
 use crate::{Handshake, Session};
@@ -19,7 +20,8 @@ use crate::{Handshake, Session};
 /// A session in one namespace.
 pub struct Socket {
     sid: Box<str>,
-    namespace: Box<str>,
+    /// Borrowed for the main namespace, which nearly every socket is in.
+    namespace: Cow<'static, str>,
     key: SocketKey,
     session: Arc<Session>,
     namespaces: Arc<Namespaces>,
@@ -40,12 +42,16 @@ struct Awaited {
 impl Socket {
     pub(crate) fn new(
         sid: Box<str>,
-        namespace: Box<str>,
+        namespace: &str,
         key: SocketKey,
         session: &Arc<Session>,
         namespaces: &Arc<Namespaces>,
         state: Arc<dyn Any + Send + Sync>,
     ) -> Self {
+        let namespace = match namespace {
+            MAIN_NAMESPACE => Cow::Borrowed(MAIN_NAMESPACE),
+            other => Cow::Owned(other.to_owned()),
+        };
         Self {
             sid,
             namespace,
@@ -133,7 +139,7 @@ impl Socket {
         attachments: Vec<Bytes>,
         id: Option<u64>,
     ) {
-        let mut packet = Packet::event(String::from(&*self.namespace), name, args, id);
+        let mut packet = Packet::event(self.namespace.clone(), name, args, id);
         packet.attachments = attachments;
         self.namespaces.hub().send(self.key, socket::encode(&packet), Class::Lasting).await;
     }
@@ -241,8 +247,7 @@ impl Ack {
         if self.socket.left().is_some() {
             return;
         }
-        let namespace = String::from(self.socket.namespace());
-        let mut packet = Packet::ack(namespace, self.id, args);
+        let mut packet = Packet::ack(self.socket.namespace.clone(), self.id, args);
         packet.attachments = attachments;
         self.socket.connection().send(&socket::encode(&packet), Class::Lasting);
     }

@@ -313,3 +313,16 @@ impl Drop for WebSocket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There is one of each for every connection, most of them idle: growth is a decision.
+    #[test]
+    fn what_every_connection_has_stays_small() {
+        assert!(size_of::<WebSocket>() <= 144, "{}", size_of::<WebSocket>());
+        assert!(size_of::<Session>() <= 232, "{}", size_of::<Session>());
+        assert!(size_of::<crate::Socket>() <= 112, "{}", size_of::<crate::Socket>());
+    }
+}

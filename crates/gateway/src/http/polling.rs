@@ -27,7 +27,7 @@ pub(super) async fn get(
     let body = match session.begin_poll(t) {
         BeginPoll::Wait(answer) => tokio::select! {
             biased;
-            body = answer.body() => body.ok_or(Rejection::UnknownSession)?,
+            body = answer.body() => body.ok_or_else(|| gone(session))?,
             // Nobody is there any more to read what is said; dropping the answer closes.
             () = answering.client_left() => return Ok(reply::bad_request()),
         },

@@ -27,7 +27,11 @@ impl Namespaces {
                 session.connection().send(&answer, Class::Lasting);
                 return Flow::Continue;
             }
-            None => state.namespaces.push(Membership::Joining(namespace.clone())),
+            None => {
+                // Nearly every session joins one namespace: no room for four.
+                state.namespaces.reserve_exact(1);
+                state.namespaces.push(Membership::Joining(namespace.clone()));
+            }
         }
         drop(state);
         let join = self.me().join(Arc::clone(session), namespace, packet.data);
@@ -83,7 +87,7 @@ impl Namespaces {
     ) {
         let sid = accepted.sid.unwrap_or(sid);
         let answer = connect_answer(&namespace, &sid, accepted.pid.as_deref());
-        let socket = Arc::new(Socket::new(sid, namespace, key, session, self, accepted.state));
+        let socket = Arc::new(Socket::new(sid, &namespace, key, session, self, accepted.state));
         self.shared.metrics.socket_gauge(socket.namespace()).inc();
         if let Err(reason) = self.enlist(&socket) {
             self.tell_disconnected(&socket, reason);

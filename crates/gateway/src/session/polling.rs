@@ -14,15 +14,22 @@
 //!
 //! # After the end
 //!
-//! A pending poll is answered with what was still to be said and a close packet. Without one,
-//! a session that the server ended on its own account waits [`Config::close_linger`] for the
-//! poll that fetches them; one that ended because of the client is gone at once.
+//! A pending poll is answered with what was still to be said and a close packet; with a noop if
+//! it was the client that closed. Without one, a session that the server ended on its own
+//! account waits [`Config::close_linger`] for the poll that fetches them, and one that the
+//! client closed waits a moment for the poll that was on its way. A session that ended because
+//! of an error is gone at once.
+//!
+//! A poll that is pending when the session moves to a WebSocket is treated as one that comes
+//! later: 400. The reference closes it, which says something wrong about the session; clients
+//! have none by then, and nothing orders their two connections.
 //!
 //! [`Config::close_linger`]: crate::Config
 
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hub::CloseReason;
@@ -162,25 +169,21 @@ impl Session {
         }
     }
 
-    /// Ends a pending poll, so that the client can switch, or learns that it was heard.
+    /// Ends a pending poll, so that the client can switch.
     pub(crate) fn answer_poll_with_noop(&self) {
         if let Some(pending) = self.take_pending() {
             self.answer(pending, Bytes::from_static(NOOP.as_bytes()));
         }
     }
 
-    /// Whether a session that is closed still answers polls.
-    pub(crate) fn lingers(&self) -> bool {
-        !matches!(
-            self.closed(),
-            Some(
-                CloseReason::TransportClose
-                    | CloseReason::TransportError
-                    | CloseReason::PingTimeout
-                    | CloseReason::ParseError
-                    | CloseReason::ShuttingDown
-            )
-        )
+    /// For how long a session that is closed still answers polls.
+    pub(crate) fn linger(&self) -> Duration {
+        use CloseReason::{ParseError, PingTimeout, ShuttingDown, TransportClose, TransportError};
+        match self.closed() {
+            Some(TransportError | PingTimeout | ParseError | ShuttingDown) => Duration::ZERO,
+            Some(TransportClose) => self.core.config.linger_timeout,
+            _ => self.core.config.close_linger,
+        }
     }
 
     fn take_pending(&self) -> Option<Pending> {
@@ -201,28 +204,31 @@ impl Session {
         let _ = pending.answer.send(body);
     }
 
-    /// Answers the pending poll with what waits; also, for a session that is closed, with the
-    /// close packet behind the last of it. True when that was said.
+    /// Answers the pending poll with what waits; for a session that is closed also with the end
+    /// behind the last of it. True when that was said.
     fn answer_poll(&self) -> bool {
         let Some(pending) = self.take_pending() else { return false };
         let config = &self.core.config;
         let frames = self.connection.take(config.poll_packets_max, config.poll_bytes_max);
         let mut payload = String::new();
         encode_payload(frames.iter().flat_map(Frame::parts), &mut payload);
-        let last = self.closed().is_some() && self.connection.pending_bytes() == 0;
-        if last {
-            if !payload.is_empty() {
-                payload.push(SEPARATOR);
-            }
-            payload.push_str(CLOSE);
-        } else if payload.is_empty() {
-            payload.push_str(NOOP);
+        let closed = self.closed().filter(|_| self.connection.pending_bytes() == 0);
+        let end = match closed {
+            // It knows: it was the client that closed.
+            Some(CloseReason::TransportClose) => NOOP,
+            Some(_) => CLOSE,
+            None if payload.is_empty() => NOOP,
+            None => "",
+        };
+        if !payload.is_empty() && !end.is_empty() {
+            payload.push(SEPARATOR);
         }
+        payload.push_str(end);
         let counts = self.core.metrics.counts();
         counts.poll_packets_sent.inc_by(frames.iter().map(|frame| frame.packets() as u64).sum());
         counts.poll_bytes_sent.inc_by(payload.len() as u64);
         self.answer(pending, payload.into());
-        last
+        closed.is_some()
     }
 
     /// What the polling task does next. Pending until there is something.
@@ -285,7 +291,7 @@ pub(crate) async fn poll_task(session: Arc<Session>) {
         }
     }
     session.finish();
-    if !session.answer_poll() && session.lingers() {
+    if !session.answer_poll() && !session.linger().is_zero() {
         // Boxed: most sessions never come here, and all would pay for its size.
         Box::pin(last_polls(&session)).await;
     }
@@ -304,7 +310,7 @@ async fn last_polls(session: &Session) {
     };
     tokio::select! {
         () = said => {}
-        () = tokio::time::sleep(core.config.close_linger) => {}
+        () = tokio::time::sleep(session.linger()) => {}
         () = core.winding_up.cancelled() => {}
     }
 }
@@ -331,11 +337,8 @@ impl Drop for End<'_> {
 }
 
 impl Polling {
-    /// The session has moved to a WebSocket.
-    pub(super) fn leave(self) {
-        if let Some(pending) = self.pending {
-            let _ = pending.answer.send(Bytes::from_static(NOOP.as_bytes()));
-        }
+    /// The session has moved to a WebSocket: what was under way here ends with this.
+    pub(super) fn wake_task(self) {
         if let Some(task) = self.task {
             task.wake();
         }

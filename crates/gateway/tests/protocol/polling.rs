@@ -61,6 +61,25 @@ async fn two_posts_at_once_end_the_session() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poll_that_was_on_its_way_when_the_client_closed_gets_a_noop() {
+    let server = Server::engine().await;
+    let session = server.poll().await;
+    assert_eq!(session.post("1").await, ok());
+    until("the end", || server.metrics.closes(CloseReason::TransportClose) == 1).await;
+    assert_eq!(session.get().await, Ok("6".to_owned()));
+    assert!(session.is_gone().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_closed_and_polls_no_more_is_forgotten() {
+    let linger_timeout = Duration::from_millis(20);
+    let server = Server::engine_with(Config { linger_timeout, ..calm(engine_config()) }).await;
+    let session = server.poll().await;
+    assert_eq!(session.post("1").await, ok());
+    crate::support::soon("the end", async { while !session.is_gone().await {} }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_aborted_post_ends_the_session() {
     let server = Server::engine().await;
     let session = server.poll().await;

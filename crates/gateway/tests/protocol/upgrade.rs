@@ -60,14 +60,14 @@ async fn pending_polls_end_with_noops_while_the_upgrade_lasts() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_poll_pending_at_the_switch_ends_with_a_noop() {
+async fn a_poll_pending_at_the_switch_is_a_bad_request() {
     let config = Config { probe_interval: Duration::from_hours(1), ..calm(engine_config()) };
     let server = Server::engine_with(config).await;
     let session = server.poll().await;
     let poll = session.pending().await;
     let mut socket = probing(&server, &session).await;
     socket.send("5").await;
-    assert_eq!(poll.answer().await, Ok("6".to_owned()));
+    assert_eq!(poll.answer().await, Err(400));
     socket.send("4hello").await;
     assert_eq!(socket.message().await, "4hello");
 }
@@ -169,7 +169,7 @@ async fn a_session_that_ends_in_the_probe_closes_its_websocket() {
     let mut socket = probing(&server, &session).await;
     assert_eq!(session.post("1").await, ok());
     assert_eq!(socket.next().await, Said::Closed(Some(NO_CODE)));
-    assert!(session.is_gone().await);
+    session.until_gone().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

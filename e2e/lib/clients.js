@@ -73,6 +73,7 @@ export class Stock {
 export class Member {
   entries = [];
   notices = [];
+  resets = [];
 
   static async connect(scope, instance, settings = {}) {
     const { version = NEWEST, transport = 'upgrade', name, token } = settings;
@@ -84,6 +85,7 @@ export class Member {
     client.socket.on('palabre:welcome', (welcome) => (client.welcome = welcome));
     client.socket.on('entry', (entry) => client.entries.push(entry));
     client.socket.on('notice', (notice) => client.notices.push(notice));
+    client.socket.on('reset', (reset) => client.resets.push(reset));
     await settled(client);
     await until(`${client.name} is welcomed`, () => client.welcome);
     return client;

@@ -162,3 +162,38 @@ test('Redis that is not there yet is waited for', async (scope) => {
   const client = await Stock.connect(scope, instance);
   assert.equal((await client.say('now')).ok, true);
 });
+
+test('a log that lost its past is told, and goes on in a new epoch', async (scope) => {
+  const redis = await Redis.start(scope);
+  const [one, two] = await cluster(scope, 2, redis);
+  const members = await Promise.all([one, two].map((at) => Member.connect(scope, at)));
+  const joined = await Promise.all(members.map((m) => m.must('join', { room: 'general' })));
+  assert.equal((await members[0].send('before')).ok, true);
+  await redis.ask('FLUSHALL');
+  for (const member of members) {
+    await until(`${member.name} is told`, () => member.resets.length > 0);
+    const [{ room, epoch, head }] = member.resets;
+    assert.deepEqual([room, head], ['general', 0]);
+    assert.notEqual(epoch, joined[0].epoch);
+  }
+  const position = { epoch: joined[0].epoch, offset: 1 };
+  const again = await members[1].must('join', { room: 'general', after: position });
+  assert.deepEqual([again.reset, again.entries], [true, []]);
+  const sent = await members[0].send('after');
+  assert.deepEqual([sent.ok, sent.offset, sent.epoch], [true, 1, again.epoch]);
+  await until('the new entry is heard', () => members[1].entries.at(-1)?.text === 'after');
+});
+
+test('palabre clients are told when the log goes and when it is back', async (scope) => {
+  const redis = await Redis.start(scope, { durable: true });
+  const [instance] = await cluster(scope, 1, redis);
+  const member = await Member.connect(scope, instance);
+  const codes = () => member.notices.map((notice) => notice.code);
+  await redis.stop();
+  await until('it is told of the loss', () => codes().includes('degraded'));
+  assert.equal((await member.ask('join', { room: 'general' })).error?.code, 'unavailable');
+  await redis.start();
+  await until('it is told of the return', () => codes().includes('healed'));
+  assert.deepEqual(codes(), ['degraded', 'healed']);
+  assert.equal((await member.ask('join', { room: 'general' })).ok, true);
+});

@@ -71,21 +71,23 @@ impl Pulse {
     ) {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut degraded = None;
+        let mut told_degraded = false;
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             self.send_heartbeats(&tasks);
             let now_degraded = self.ready().is_err();
             self.metrics.ready.set(i64::from(!now_degraded));
             let connected = self.broker.state() == State::Connected;
             self.metrics.broker_connected.set(i64::from(connected));
-            if degraded.is_some_and(|before: bool| before != now_degraded) {
-                sequencer.tell_all("notice", notice(now_degraded)).await;
-            }
             // The time until the first heartbeat is a start, not a loss.
-            if degraded.is_some() || !now_degraded {
-                degraded = Some(now_degraded);
+            if self.has_begun() && told_degraded != now_degraded {
+                sequencer.tell_all("notice", notice(now_degraded)).await;
+                told_degraded = now_degraded;
             }
         }
+    }
+
+    fn has_begun(&self) -> bool {
+        self.heard.lock().iter().all(Option::is_some)
     }
 
     /// Sends them without waiting for the answers: a lost one shows by not being heard, and a

@@ -147,6 +147,7 @@ async fn an_answer_and_what_comes_live_are_one_sequence() {
     }
     for (mut client, id) in joined {
         let answer = client.answer(id).await;
+        assert!(client.entries.is_empty(), "nothing comes live before the answer");
         check_sequence(client, answer).await;
     }
     stop(servers).await;

@@ -37,6 +37,17 @@ enum Link {
     Down(Error),
 }
 
+/// A line about a failure.
+#[derive(Debug, PartialEq, Eq)]
+enum Remark {
+    /// The first one before Redis was ever reached.
+    NotYet,
+    /// The first one since it was reached.
+    Lost,
+    /// A reminder, and how long it has been.
+    Still(Duration),
+}
+
 /// The number of a connection among those of a broker.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LinkNumber(usize);
@@ -80,19 +91,17 @@ impl Health {
     /// The connection was lost, or could not be made.
     pub(super) fn down(&self, link: LinkNumber, why: Error) {
         let mut inner = self.inner.lock();
-        let now = Instant::now();
-        if inner.said_at.is_none() {
-            if inner.was_connected {
-                inner.waiting_since = now;
-                warn!(redis = %self.name, reason = %why, "Redis is lost, connecting again");
-            } else {
+        match inner.remark(Instant::now()) {
+            Some(Remark::NotYet) => {
                 warn!(redis = %self.name, reason = %why, "no Redis yet, trying until it is there");
             }
-            inner.said_at = Some(now);
-        } else if inner.said_at.is_some_and(|at| now - at >= REMIND_EVERY) {
-            let waited = now - inner.waiting_since;
-            warn!(redis = %self.name, reason = %why, after = ?waited, "still waiting for Redis");
-            inner.said_at = Some(now);
+            Some(Remark::Lost) => {
+                warn!(redis = %self.name, reason = %why, "Redis is lost, connecting again");
+            }
+            Some(Remark::Still(waited)) => {
+                warn!(redis = %self.name, reason = %why, after = ?waited, "still waiting for Redis");
+            }
+            None => {}
         }
         inner.links[link.0] = Link::Down(why);
     }
@@ -126,6 +135,25 @@ impl Health {
             Link::Down(why) if !why.is_retryable() => Some(why.clone()),
             _ => None,
         })
+    }
+}
+
+impl Inner {
+    /// What the log is told of a failure.
+    fn remark(&mut self, now: Instant) -> Option<Remark> {
+        let remark = match self.said_at {
+            None if self.was_connected => {
+                self.waiting_since = now;
+                Remark::Lost
+            }
+            None => Remark::NotYet,
+            Some(at) if now.duration_since(at) >= REMIND_EVERY => {
+                Remark::Still(now.duration_since(self.waiting_since))
+            }
+            Some(_) => return None,
+        };
+        self.said_at = Some(now);
+        Some(remark)
     }
 }
 
@@ -166,5 +194,24 @@ mod tests {
         assert_eq!(health.lasting_failure(), Some(newer));
         health.up(lane);
         assert_eq!(health.lasting_failure(), None);
+    }
+
+    #[test]
+    fn waiting_is_said_once_and_then_now_and_then() {
+        let health = Health::new("redis://x".into());
+        let link = health.add();
+        let start = Instant::now();
+        let remark = |seconds| {
+            let now = start + Duration::from_secs(seconds);
+            health.inner.lock().remark(now)
+        };
+        assert_eq!([0, 1, 9].map(remark), [Some(Remark::NotYet), None, None]);
+        assert!(matches!(remark(10), Some(Remark::Still(_))));
+        assert_eq!([11, 19].map(remark), [None, None]);
+        health.up(link);
+        assert_eq!([20, 21].map(remark), [Some(Remark::Lost), None]);
+        let reminders = [30, 31, 40].map(remark);
+        let still = |seconds| Some(Remark::Still(Duration::from_secs(seconds)));
+        assert_eq!(reminders, [still(10), None, still(20)]);
     }
 }

@@ -5,13 +5,13 @@ use bytes::Bytes;
 use super::{
     lane::request::millis,
     publication,
-    reader::{Again, page_limit},
+    reader::Again,
     reply::{self, Fields, Reply, strange},
     script::{self, Code, SCHEMA},
     shared::{Known, OpenBy, Shared},
     sweeper::DROPPED_AT_ONCE,
 };
-use crate::{Error, Head, PartitionPage, Range, Record, RoomPage, Secret, TARGETING_MAX};
+use crate::{Error, Head, PAGE_MAX, PartitionPage, Range, Record, RoomPage, Secret, TARGETING_MAX};
 
 /// Where the partition stands; makes it if there is none.
 pub(super) async fn head(shared: &Shared, known: &Known) -> Result<Head, Error> {
@@ -77,7 +77,7 @@ pub(super) async fn partition(
     (after, to): (u64, u64),
     limit: usize,
 ) -> Result<PartitionPage, Error> {
-    let limit = page_limit(limit);
+    let limit = limit.min(PAGE_MAX);
     let (keys, limits) = (&known.keys, &shared.limits);
     let mut call = script::READ_PARTITION.call(&[&keys.partition, &keys.log, &keys.redacted]);
     call.arg(SCHEMA).arg(after).arg(to).arg(limit);
@@ -108,7 +108,7 @@ pub(super) async fn room(
     range: Range,
     limit: usize,
 ) -> Result<RoomPage, Error> {
-    let call = room_call(shared, known, room, range, page_limit(limit));
+    let call = room_call(shared, known, room, range, limit.min(PAGE_MAX));
     loop {
         let (word, fields) = ask(shared, known, &script::READ_ROOM, &call).await?;
         if word != "again" {

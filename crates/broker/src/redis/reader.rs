@@ -13,7 +13,7 @@ use super::{
     reply,
     script::Code,
 };
-use crate::{Error, contract};
+use crate::Error;
 
 /// The longest that a question may take, connecting included.
 const QUESTION_WAIT: Duration = Duration::from_secs(5);
@@ -109,9 +109,4 @@ impl Reader {
             current.connection = None;
         }
     }
-}
-
-/// The most entries of one page, and never more than a script can be asked for.
-pub(super) fn page_limit(limit: usize) -> usize {
-    limit.min(contract::PAGE_MAX)
 }

@@ -1,7 +1,7 @@
 //! The lane: whatever happens to the connection, calls keep their order, nothing acknowledged is
 //! lost, nothing is there twice, and every call gets an answer.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use broker::{AppendError, Broker, Error, Limits, Partition, State};
 
@@ -79,19 +79,24 @@ async fn a_redis_stopped_and_started_in_the_middle_loses_nothing() {
 async fn a_demoted_redis_is_waited_for() {
     let server = Server::start();
     let redis = connected(&server, patient()).await;
-    let numbers = 0..1_000;
-    let stream = Stream::of(&redis, numbers.clone());
+    let stream = Stream::of(&redis, 0..1_000);
+    let demoted = Cell::new(false);
     let demote = |turn| {
         if turn == 0 {
             server.must(&["REPLICAOF", "127.0.0.1", "1"]);
+            demoted.set(true);
         }
     };
-    let promoted = async {
+    let meanwhile = async {
+        until("the demotion", async || demoted.get()).await;
+        let more = Stream::of(&redis, 1_000..1_100);
         until("the demotion is noticed", async || redis.state() != State::Connected).await;
         server.must(&["REPLICAOF", "NO", "ONE"]);
+        more.answers(999, |_| ()).await
     };
-    let (answers, ()) = tokio::join!(stream.answers(200, demote), promoted);
-    assert_eq!(check_log(&redis, numbers, &answers).await, 1_000);
+    let (mut answers, more) = tokio::join!(stream.answers(200, demote), meanwhile);
+    answers.extend(more);
+    assert_eq!(check_log(&redis, 0..1_100, &answers).await, 1_100);
 }
 
 #[tokio::test]

@@ -195,7 +195,9 @@ async fn append_that_was_begun_is_perhaps_stored() {
     let other = Connection::open(directory.path().join("palabre.sqlite")).unwrap();
     let mut deliveries = log.follow(Partition(0));
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert_eq!(within(log.append(draft("lobby", 1))).await, Err(PERHAPS_STORED));
+    // The writer may be too slow to begin with the first ones; those are withdrawn.
+    let mut answers = (1..100).map(|number| log.append(draft("lobby", number)));
+    while within(answers.next().unwrap()).await != Err(PERHAPS_STORED) {}
     other.execute_batch("ROLLBACK").unwrap();
     assert!(matches!(within(deliveries.recv()).await, Some(Delivery::Live)));
     assert!(matches!(within(deliveries.recv()).await, Some(Delivery::Entry(..))));

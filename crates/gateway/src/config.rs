@@ -46,7 +46,8 @@ pub struct Config {
     /// Server events of one socket that wait for their acknowledgement; beyond it the oldest
     /// is given up.
     pub acks_max: usize,
-    /// Bytes of a request's head; beyond it 431.
+    /// Bytes of a request's head; beyond it 431. A session keeps the query and the origin of
+    /// its first request.
     pub header_bytes_max: usize,
     /// Header lines of a request; beyond it 431.
     pub headers_max: usize,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use hub::CloseReason;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -91,12 +92,18 @@ impl Inner {
 }
 
 impl Reservation {
-    /// Puts the session into its place.
+    /// Puts the session into its place. If the gateway has been sealed meanwhile, nobody else
+    /// will close it.
     pub(crate) fn fill(mut self, sid: Sid, session: &Arc<Session>) {
         self.used = true;
         let mut inner = self.sessions.inner.lock();
         inner.reserved -= 1;
         inner.by_sid.insert(sid, Arc::clone(session));
+        let sealed = inner.sealed;
+        drop(inner);
+        if sealed {
+            session.close(CloseReason::ShuttingDown);
+        }
     }
 }
 

@@ -26,6 +26,8 @@
 //!
 //! [`Config::close_linger`]: crate::Config
 
+mod guards;
+
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -37,6 +39,7 @@ use tokio::sync::oneshot;
 use wire::Frame;
 use wire::engine::encode_payload;
 
+pub(crate) use self::guards::{Answer, PostGuard, ProbeGuard};
 use super::{Phase, Session};
 
 const CLOSE: &str = "1";
@@ -88,27 +91,6 @@ pub(crate) enum BeginPost {
     /// The session has ended, or left polling.
     Gone,
 }
-
-/// A pending poll, seen from its request. Dropping it before the answer came means that the
-/// client has gone away.
-pub(crate) struct Answer {
-    session: Arc<Session>,
-    number: u64,
-    repeatable: bool,
-    arrived: bool,
-    body: oneshot::Receiver<Bytes>,
-}
-
-/// A POST in progress. Dropping it before `done` ends the session, unless that has moved on to
-/// a WebSocket.
-pub(crate) struct PostGuard {
-    session: Arc<Session>,
-    cut_short: oneshot::Receiver<()>,
-    done: bool,
-}
-
-/// An upgrade in progress; there is only one at a time.
-pub(crate) struct ProbeGuard(Arc<Session>);
 
 impl Session {
     pub(crate) fn begin_poll(self: &Arc<Self>, t: Option<&str>) -> BeginPoll {
@@ -209,7 +191,9 @@ impl Session {
     fn answer_poll(&self) -> bool {
         let Some(pending) = self.take_pending() else { return false };
         let config = &self.core.config;
-        let frames = self.connection.take(config.poll_packets_max, config.poll_bytes_max);
+        // The end is a packet as well.
+        let packets = config.poll_packets_max.saturating_sub(usize::from(self.closed().is_some()));
+        let frames = self.connection.take(packets, config.poll_bytes_max);
         let mut payload = String::new();
         encode_payload(frames.iter().flat_map(Frame::parts), &mut payload);
         let closed = self.closed().filter(|_| self.connection.pending_bytes() == 0);
@@ -342,66 +326,5 @@ impl Polling {
         if let Some(task) = self.task {
             task.wake();
         }
-    }
-}
-
-impl Answer {
-    /// Waits for the body of the response; `None` if the session ended without one.
-    pub(crate) async fn body(mut self) -> Option<Bytes> {
-        let body = (&mut self.body).await;
-        self.arrived = true;
-        body.ok()
-    }
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        self.session.core.metrics.counts().pending_polls.dec();
-        if !self.arrived {
-            self.session.poll_went_away(self.number, self.repeatable);
-        }
-    }
-}
-
-impl PostGuard {
-    /// Ready when another POST, an upgrade or the session's end has overtaken this one.
-    pub(crate) async fn cut_short(&mut self) {
-        let _ = (&mut self.cut_short).await;
-    }
-
-    /// The POST ends in order.
-    pub(crate) fn done(mut self) {
-        self.done = true;
-    }
-}
-
-impl Drop for PostGuard {
-    fn drop(&mut self) {
-        let polls = match &mut self.session.state.lock().phase {
-            Phase::Polling(polling) => {
-                polling.posting = None;
-                true
-            }
-            Phase::WebSocket => false,
-        };
-        if std::thread::panicking() {
-            self.session.close(CloseReason::Internal);
-        } else if polls && !self.done {
-            self.session.close(CloseReason::TransportError);
-        }
-    }
-}
-
-impl Drop for ProbeGuard {
-    fn drop(&mut self) {
-        if let Phase::Polling(polling) = &mut self.0.state.lock().phase {
-            polling.probing = false;
-        }
-    }
-}
-
-impl ProbeGuard {
-    pub(crate) fn session(&self) -> &Arc<Session> {
-        &self.0
     }
 }

@@ -22,7 +22,7 @@ pub trait EngineApplication: Send + Sync + 'static {
 /// call, made exactly once. They run on the connection's task: they must not block.
 pub trait EngineSession: Send + Sync {
     /// A message has arrived. Messages come one at a time and in order.
-    fn message(&self, session: &Arc<Session>, message: Data<'_>) -> Flow;
+    fn message(&self, session: &Arc<Session>, message: Message<'_>) -> Flow;
 
     /// After [`Flow::Pause`]: ready when the transport may be read again. Messages that were
     /// already read still arrive meanwhile.
@@ -42,9 +42,9 @@ pub trait EngineSession: Send + Sync {
     fn closed(&self, session: &Arc<Session>, reason: CloseReason);
 }
 
-/// One message.
+/// One message of the client.
 #[derive(Debug)]
-pub enum Data<'a> {
+pub enum Message<'a> {
     /// Text.
     Text(&'a str),
     /// Bytes.

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use wire::socket::{Assembler, Packet};
 
 use crate::{
-    Application, Config, Data, EngineApplication, EngineSession, Flow, Metrics, Session, Socket,
+    Application, Config, EngineApplication, EngineSession, Flow, Message, Metrics, Session, Socket,
 };
 
 /// Serves an [`Application`] over Engine.IO sessions.
@@ -145,11 +145,11 @@ impl Drop for Attached<'_> {
 }
 
 impl EngineSession for Namespaces {
-    fn message(&self, session: &Arc<Session>, message: Data<'_>) -> Flow {
+    fn message(&self, session: &Arc<Session>, message: Message<'_>) -> Flow {
         let mut state = self.state.lock();
         let assembled = match message {
-            Data::Text(text) => state.assembler.text(text),
-            Data::Binary(bytes) => state.assembler.binary(bytes),
+            Message::Text(text) => state.assembler.text(text),
+            Message::Binary(bytes) => state.assembler.binary(bytes),
         };
         let Ok(packet) = assembled else { return Flow::Close(CloseReason::ForcedClose) };
         let Some(packet) = packet else { return Flow::Continue };
@@ -221,7 +221,10 @@ impl State {
 
     /// Takes out a joined socket; `None` if the server was faster.
     fn remove(&mut self, key: SocketKey) -> Option<Arc<Socket>> {
-        let is_it = |membership: &Membership| matches!(membership, Membership::Joined(socket) if socket.key() == key);
+        let is_it = |membership: &Membership| match membership {
+            Membership::Joined(socket) => socket.key() == key,
+            Membership::Joining(_) | Membership::Ended(_) => false,
+        };
         let place = self.namespaces.iter().position(is_it)?;
         self.namespaces.swap_remove(place).into_socket()
     }

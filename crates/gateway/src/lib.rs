@@ -29,7 +29,7 @@ mod wheel;
 
 pub use application::{Accepted, Application, BoxFuture, Connect, Refused};
 pub use config::{Config, Cors, Origins};
-pub use engine::{Data, EngineApplication, EngineSession, Flow};
+pub use engine::{EngineApplication, EngineSession, Flow, Message};
 pub use gateway::Gateway;
 pub use handshake::Handshake;
 pub use layer::SocketLayer;

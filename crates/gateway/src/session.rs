@@ -25,7 +25,7 @@ use crate::ids::Sid;
 use crate::sessions::Reservation;
 use crate::timers::Place;
 use crate::wheel::Tick;
-use crate::{Data, EngineSession, Flow, Handshake};
+use crate::{EngineSession, Flow, Handshake, Message};
 
 pub(crate) use polling::{BeginPoll, BeginPost, Polling, PostGuard, ProbeGuard, poll_task};
 
@@ -177,9 +177,9 @@ impl Session {
         self.state.lock().heartbeat.on_packet(self.core.clock.now(), is_pong);
         self.core.metrics.counts().packets_received.inc();
         let flow = match packet {
-            Packet::Text(text) => self.application().message(self, Data::Text(text)),
+            Packet::Text(text) => self.application().message(self, Message::Text(text)),
             Packet::Binary(bytes) => {
-                self.application().message(self, Data::Binary(Bytes::from(bytes.into_owned())))
+                self.application().message(self, Message::Binary(Bytes::from(bytes.into_owned())))
             }
             Packet::Pong(_) | Packet::Open(_) | Packet::Upgrade | Packet::Noop => Flow::Continue,
             Packet::Ping(_) => Flow::Close(CloseReason::ParseError),
@@ -220,11 +220,17 @@ impl Session {
         let next = state.next_timer(deadline, now, self.core.config.ping_interval);
         drop(state);
         match beat {
-            Beat::Ping => self.connection.send(&Frame::text("2"), Class::Lasting),
+            Beat::Ping => self.ping(),
             Beat::TimedOut => self.close(CloseReason::PingTimeout),
             Beat::Wait(_) => {}
         }
         self.closed().is_none().then_some(next)
+    }
+
+    fn ping(&self) {
+        if !self.ping_by_poll() {
+            self.connection.send(&Frame::text("2"), Class::Lasting);
+        }
     }
 
     fn application_timer(self: &Arc<Self>, now: Duration) {
@@ -259,6 +265,9 @@ impl Session {
         self.core.gauge(Transport::WebSocket).inc();
         self.connection.attach_stream(stream, base64_binary);
         if let Phase::Polling(polling) = before {
+            if polling.ping_due() {
+                self.ping();
+            }
             polling.wake_task();
         }
         true

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::{
-    Accepted, Application, BoxFuture, Config, Connect, Cors, Data, EngineApplication,
-    EngineSession, Event, Flow, Origins, Refused, Session, Socket,
+    Accepted, Application, BoxFuture, Config, Connect, Cors, EngineApplication, EngineSession,
+    Event, Flow, Message, Origins, Refused, Session, Socket,
 };
 use hub::{Class, CloseReason};
 use wire::Frame;
@@ -40,10 +40,10 @@ impl EngineApplication for EchoEngine {
 struct EchoSession;
 
 impl EngineSession for EchoSession {
-    fn message(&self, session: &Arc<Session>, message: Data<'_>) -> Flow {
+    fn message(&self, session: &Arc<Session>, message: Message<'_>) -> Flow {
         let frame = match message {
-            Data::Text(text) => Frame::text(&format!("4{text}")),
-            Data::Binary(bytes) => Frame::binary(&bytes),
+            Message::Text(text) => Frame::text(&format!("4{text}")),
+            Message::Binary(bytes) => Frame::binary(&bytes),
         };
         session.connection().send(&frame, Class::Lasting);
         Flow::Continue

@@ -53,6 +53,9 @@ pub(crate) struct Polling {
     /// The POST in progress; dropping it cuts that POST short.
     posting: Option<oneshot::Sender<()>>,
     probing: bool,
+    /// The next response begins with a ping: behind all that waits it could come too late for a
+    /// client that polls as fast as it can.
+    ping_due: bool,
     /// The polling task has ended: nobody would answer a poll.
     over: bool,
     polls: u64,
@@ -168,6 +171,26 @@ impl Session {
         }
     }
 
+    /// Has the next response begin with a ping; false if the session polls no more.
+    pub(super) fn ping_by_poll(&self) -> bool {
+        let mut state = self.state.lock();
+        let Phase::Polling(polling) = &mut state.phase else { return false };
+        polling.ping_due = true;
+        let task = polling.task.take();
+        drop(state);
+        if let Some(task) = task {
+            task.wake();
+        }
+        true
+    }
+
+    fn take_ping(&self) -> bool {
+        match &mut self.state.lock().phase {
+            Phase::Polling(polling) => std::mem::take(&mut polling.ping_due),
+            Phase::WebSocket => false,
+        }
+    }
+
     fn take_pending(&self) -> Option<Pending> {
         match &mut self.state.lock().phase {
             Phase::Polling(polling) => polling.pending.take(),
@@ -191,9 +214,12 @@ impl Session {
     fn answer_poll(&self) -> bool {
         let Some(pending) = self.take_pending() else { return false };
         let config = &self.core.config;
-        // The end is a packet as well.
-        let packets = config.poll_packets_max.saturating_sub(usize::from(self.closed().is_some()));
-        let frames = self.connection.take(packets, config.poll_bytes_max);
+        let ping = self.take_ping().then(|| Frame::text("2"));
+        // The ping and the end are packets as well.
+        let others = usize::from(ping.is_some()) + usize::from(self.closed().is_some());
+        let packets = config.poll_packets_max.saturating_sub(others);
+        let mut frames = self.connection.take(packets, config.poll_bytes_max);
+        frames.splice(..0, ping);
         let mut payload = String::new();
         encode_payload(frames.iter().flat_map(Frame::parts), &mut payload);
         let closed = self.closed().filter(|_| self.connection.pending_bytes() == 0);
@@ -220,9 +246,11 @@ impl Session {
         let mut state = self.state.lock();
         let Phase::Polling(polling) = &mut state.phase else { return Poll::Ready(Turn::Switched) };
         polling.task = Some(cx.waker().clone());
-        let is_pending = polling.pending.is_some();
+        let (is_pending, ping_due) = (polling.pending.is_some(), polling.ping_due);
         drop(state);
-        let something = if is_pending {
+        let something = if is_pending && ping_due {
+            Poll::Ready(())
+        } else if is_pending {
             self.connection.poll_outgoing(cx)
         } else {
             // Without a stream this is ready only when the connection is closed.
@@ -321,6 +349,11 @@ impl Drop for End<'_> {
 }
 
 impl Polling {
+    /// Whether a ping was still to be sent.
+    pub(super) fn ping_due(&self) -> bool {
+        self.ping_due
+    }
+
     /// The session has moved to a WebSocket: what was under way here ends with this.
     pub(super) fn wake_task(self) {
         if let Some(task) = self.task {

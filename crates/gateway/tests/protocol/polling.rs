@@ -290,3 +290,24 @@ async fn a_pending_poll_that_is_repeated_is_an_overlap() {
     replies.sort();
     assert_eq!(replies, [Ok("1".to_owned()), Err(400)]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ping_comes_before_what_waits() {
+    const MESSAGES: usize = 2_000;
+    let ping_interval = Duration::from_millis(10);
+    let config = Config { ping_interval, poll_packets_max: 1, ..engine_config() };
+    let server =
+        Server::engine_with(Config { ping_timeout: Duration::from_mins(1), ..config }).await;
+    let session = server.poll().await;
+    let messages: Vec<String> = (0..MESSAGES).map(|number| format!("4{number}")).collect();
+    assert_eq!(session.post(&messages.join("\x1e")).await, ok());
+    let mut got = Vec::new();
+    let mut pinged = false;
+    while !pinged {
+        let body = session.get().await.expect("a poll is answered");
+        pinged = body.split('\x1e').any(|packet| packet == "2");
+        got.extend(body.split('\x1e').filter(|packet| *packet != "2").map(str::to_owned));
+    }
+    assert!(got.len() < MESSAGES, "it waited for all the others");
+    assert_eq!(got, messages[..got.len()], "and the order of the others is kept");
+}

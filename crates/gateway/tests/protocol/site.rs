@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use gateway::{
-    BoxFuture, Config, Data, EngineApplication, EngineSession, Flow, Gateway, Metrics, NoSite,
+    BoxFuture, Config, EngineApplication, EngineSession, Flow, Gateway, Message, Metrics, NoSite,
     Session, Site, SiteBody, site_body,
 };
 use http_body_util::Full;
@@ -64,7 +64,7 @@ impl EngineApplication for WhoAmI {
 struct Nothing;
 
 impl EngineSession for Nothing {
-    fn message(&self, _session: &Arc<Session>, _message: Data<'_>) -> Flow {
+    fn message(&self, _session: &Arc<Session>, _message: Message<'_>) -> Flow {
         Flow::Continue
     }
 

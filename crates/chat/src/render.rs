@@ -29,16 +29,13 @@ pub struct Place<'a> {
 /// that offsets have no hole at any client.
 pub fn entry(place: &Place<'_>, stored: &[u8]) -> String {
     let body = json_of(stored).ok().and_then(fields_of).unwrap_or(r#""kind":"unreadable""#);
-    let mut json = String::with_capacity(body.len() + 160);
     let Place { room, epoch, offset, id, user, at } = place;
-    // Room, epoch and id have no character that JSON escapes; the user's id is the server's own.
-    write!(
-        json,
-        r#"{{"room":{},"epoch":"{epoch}","offset":{offset},"id":"{id}","user":{},"at":{at},{body}}}"#,
-        text(room),
-        text(user),
-    )
-    .expect("a String takes all");
+    // Epoch and id have no character that JSON escapes.
+    let (room, user) = (text(room), text(user));
+    let mut json = String::with_capacity(body.len() + 160);
+    write!(json, r#"{{"room":{room},"epoch":"{epoch}","offset":{offset},"id":"{id}","#)
+        .and_then(|()| write!(json, r#""user":{user},"at":{at},{body}}}"#))
+        .expect("a String takes all");
     json
 }
 
@@ -90,20 +87,22 @@ pub struct Stretch {
 
 /// The answer to `join`.
 pub fn joined(room: &str, stretch: &Stretch, reset: bool, members: usize) -> String {
-    let Stretch { epoch, head, more, .. } = stretch;
-    let entries = stretch.entries.join(",");
     let reset = if reset { r#","reset":true"# } else { "" };
-    let room = text(room);
-    format!(
-        r#"{{"ok":true,"room":{room},"epoch":"{epoch}","head":{head},"entries":[{entries}],"more":{more}{reset},"members":{members}}}"#
-    )
+    let (room, shown) = (text(room), stretch.fields());
+    format!(r#"{{"ok":true,"room":{room},{shown}{reset},"members":{members}}}"#)
 }
 
 /// The answer to `history`.
 pub fn history(stretch: &Stretch) -> String {
-    let Stretch { epoch, head, more, .. } = stretch;
-    let entries = stretch.entries.join(",");
-    format!(r#"{{"ok":true,"epoch":"{epoch}","head":{head},"entries":[{entries}],"more":{more}}}"#)
+    format!(r#"{{"ok":true,{}}}"#, stretch.fields())
+}
+
+impl Stretch {
+    fn fields(&self) -> String {
+        let Self { epoch, head, more, .. } = self;
+        let entries = self.entries.join(",");
+        format!(r#""epoch":"{epoch}","head":{head},"entries":[{entries}],"more":{more}"#)
+    }
 }
 
 #[cfg(test)]

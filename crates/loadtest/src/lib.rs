@@ -1,7 +1,7 @@
 //! The client side on `wire`: loads a running server and counts what it does with it.
 //!
 //! Speaks plain Socket.IO over WebSocket, as any stock client; knows nothing of the server's
-//! inside. The command line and the exit code belong to whoever calls [`bench`].
+//! inside. The command line and the exit code belong to whoever calls [`bench()`].
 
 mod args;
 mod bench;

@@ -98,8 +98,8 @@ impl Health {
             Some(Remark::Lost) => {
                 warn!(redis = %self.name, reason = %why, "Redis is lost, connecting again");
             }
-            Some(Remark::Still(waited)) => {
-                warn!(redis = %self.name, reason = %why, after = ?waited, "still waiting for Redis");
+            Some(Remark::Still(after)) => {
+                warn!(redis = %self.name, reason = %why, ?after, "still waiting for Redis");
             }
             None => {}
         }

@@ -177,6 +177,21 @@ async fn a_queue_is_bounded_in_bytes_and_in_age() {
 }
 
 #[tokio::test]
+async fn a_lane_without_work_looks_whether_its_connection_stands() {
+    let server = Server::start();
+    let redis = connected(&server, patient()).await;
+    within(redis.append(numbered(0))).await.unwrap();
+    until("a PING", async || {
+        let clients = server.must(&["CLIENT", "LIST"]);
+        let lane = clients.lines().find(|line| line.contains("name=palabre-lane")).unwrap();
+        lane.contains("cmd=ping")
+    })
+    .await;
+    assert_eq!(within(redis.append(numbered(1))).await.unwrap().seq, 2);
+    assert_eq!(redis.counts().connections_failed, 0);
+}
+
+#[tokio::test]
 async fn lost_data_is_a_new_epoch_and_no_append_slips_into_it() {
     let server = Server::start();
     let redis = connected(&server, patient()).await;

@@ -185,6 +185,27 @@ fn doubles_are_dropped() {
 }
 
 #[test]
+fn doubles_are_not_held() {
+    // If this one were, what is missing would be given up after 30 seconds.
+    started(
+        "< watermark me a:7
+         > watermark me a:7
+         > behind
+         > read #2 after 5 to 7 at most 5
+         < entry a:5
+         @ 10000
+         @ 100
+         > read #3 after 5 to 7 at most 5
+         @ 10000
+         @ 200
+         > read #4 after 5 to 7 at most 5
+         @ 10000
+         @ 300
+         > read #5 after 5 to 7 at most 5",
+    );
+}
+
+#[test]
 fn gap_is_read_while_later_entries_are_held() {
     started(
         "< entry a:8

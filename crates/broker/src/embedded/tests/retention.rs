@@ -132,15 +132,18 @@ async fn sweeping_goes_in_steps_until_all_is_done() {
     let hand = Hand::at(DAY);
     let limits = Limits { room_entries: 1, partition_entries: 0, ..Limits::embedded() };
     let log = open(None, &limits, &hand);
-    let calls: Vec<_> = (0..5_000)
-        .map(|number| log.append(draft(&format!("room {}", number % 450), number)))
+    // More rooms than one step looks at, and in one of them more than one step deletes.
+    let rooms = (0..1_350).map(|number| number % 450).chain((0..2_500).map(|_| 3));
+    let calls: Vec<_> = rooms
+        .enumerate()
+        .map(|(number, room)| log.append(draft(&format!("room {room}"), number)))
         .collect();
     for call in calls {
         within(call).await.unwrap();
     }
     hand.set(DAY + 70_000);
     swept(&log, "entries", 450).await;
-    assert_eq!(room(&log, "room 3").await, (vec![12], false));
+    assert_eq!(room(&log, "room 3").await, (vec![2_503], false));
 }
 
 #[tokio::test]

@@ -206,7 +206,8 @@ async fn append_that_was_begun_is_perhaps_stored() {
 
 #[tokio::test]
 async fn writer_that_panics_leaves_nobody_waiting() {
-    let (_directory, log) = on_disk();
+    let limits = Limits { append_wait: 100 * PATIENCE, ..Limits::memory() };
+    let log = Embedded::open(None, limits).unwrap();
     append(&log, "lobby", 1).await;
     let busy = keep_busy(&log).await;
     let panics = Box::new(|_: &mut Connection| panic!("on purpose"));

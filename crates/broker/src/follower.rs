@@ -190,9 +190,6 @@ impl Follower {
             } else if self.recent.contradicts(&record) {
                 self.doubt(Trust::Broken);
             }
-            if self.trust == Trust::Whole && record.seq <= last.seq {
-                return;
-            }
         }
         if self.live {
             self.held.push(epoch, record);

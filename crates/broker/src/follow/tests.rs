@@ -207,7 +207,9 @@ async fn everything_that_is_heard_is_handed_on() {
 async fn it_ends_with_the_receiver_also_while_nothing_happens() {
     let log = Embedded::open(None, LogLimits::memory()).unwrap();
     let tasks = TaskTracker::new();
-    drop(follow(log, Partition(0), &tasks, CancellationToken::new()));
+    let mut followed = follow(log, Partition(0), &tasks, CancellationToken::new());
+    assert!(matches!(next(&mut followed).await, Some(Followed::Start(_))));
+    drop(followed);
     tasks.close();
     timeout(PATIENCE, tasks.wait()).await.unwrap();
 }

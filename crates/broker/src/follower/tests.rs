@@ -185,8 +185,8 @@ fn doubles_are_dropped() {
 }
 
 #[test]
-fn doubles_are_not_held() {
-    // If this one were, what is missing would be given up after 30 seconds.
+fn doubles_are_not_waited_for() {
+    // If this one were, the hold would end after 30 seconds, with a reset.
     started(
         "< watermark me a:7
          > watermark me a:7

@@ -215,8 +215,9 @@ async fn writer_that_panics_leaves_nobody_waiting() {
     let append = log.append(draft("lobby", 2));
     drop(busy);
     assert!(within(append).await.is_ok_and(|appended| appended.seq == 2), "it came first");
-    within(log.close()).await;
+    within(log.closed.clone().changed()).await.unwrap_err();
     assert_eq!(within(log.append(draft("lobby", 3))).await, Err(NOT_STORED));
     assert!(matches!(log.state(), State::Away(_)));
     assert!(within(log.heartbeat(Partition(0), "me")).await.is_err());
+    within(log.close()).await;
 }

@@ -261,8 +261,6 @@ impl Session {
         state.counted = Some(Transport::WebSocket);
         let before = std::mem::replace(&mut state.phase, Phase::WebSocket);
         drop(state);
-        self.core.gauge(Transport::Polling).dec();
-        self.core.gauge(Transport::WebSocket).inc();
         self.connection.attach_stream(stream, base64_binary);
         if let Phase::Polling(polling) = before {
             if polling.ping_due() {
@@ -270,6 +268,8 @@ impl Session {
             }
             polling.wake_task();
         }
+        self.core.gauge(Transport::Polling).dec();
+        self.core.gauge(Transport::WebSocket).inc();
         true
     }
 

@@ -67,14 +67,14 @@ pub(super) async fn post(
     let config = &session.core().config;
     let read = body::read(request.into_body(), config.max_payload, config.body_timeout);
     let outcome = tokio::select! {
-        // First what has come, then whether there will be more.
         biased;
-        outcome = read => outcome,
-        () = answering.client_left() => Err(Unread::Broken),
         () = guard.cut_short() => {
             guard.done();
             return Ok(reply::unread(StatusCode::BAD_REQUEST));
         }
+        // First what has come, then whether there will be more.
+        outcome = read => outcome,
+        () = answering.client_left() => Err(Unread::Broken),
     };
     match outcome {
         Ok(body) => {

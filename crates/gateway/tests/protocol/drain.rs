@@ -52,7 +52,7 @@ async fn what_waits_goes_out_first() {
     socket.send(&large).await;
     socket.send("4last").await;
     // With the open packet. Some of it is in the kernel's buffers, some in the outbox.
-    until("both echoes", || server.hub_counter("deliveries") == 3).await;
+    until("both echoes", || server.hub_metric("deliveries_total") == 3).await;
     server.stop();
     assert_eq!(socket.message().await, large);
     assert_eq!(socket.message().await, "4last");
@@ -110,7 +110,7 @@ async fn a_client_that_reads_nothing_holds_nobody_up() {
     .await;
     let mut socket = server.websocket().await;
     socket.send(&format!("4{}", "x".repeat(12_000_000))).await;
-    until("the echo to begin", || server.hub_counter("written_bytes") > 1000).await;
+    until("the echo to begin", || server.hub_metric("written_bytes_total") > 1000).await;
     server.end().await;
 }
 

@@ -93,6 +93,27 @@ async fn frames_that_break_the_protocol_are_answered_with_a_code() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_still_sends_at_the_end_is_told_and_not_reset() {
+    let server = Server::engine().await;
+    let mut stream = open(&server).await;
+    let bytes = [&[0x81, 2, b'4', b'a'][..], &vec![b'x'; 300_000]].concat();
+    stream.write_all(&bytes).await.expect("written");
+    let mut read = Vec::new();
+    soon("the end", stream.read_to_end(&mut read)).await.expect("no reset");
+    assert_eq!(read, close_frame(1002));
+
+    let session = server.poll().await;
+    let mut stream = server.http().connect().await;
+    let head =
+        format!("POST {} HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n", session.target);
+    let bytes = [head.as_bytes(), &vec![b'x'; 3_000_000]].concat();
+    stream.write_all(&bytes).await.expect("written");
+    let mut read = Vec::new();
+    soon("the end", stream.read_to_end(&mut read)).await.expect("no reset");
+    assert!(read.starts_with(b"HTTP/1.1 413 "));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proper_close_is_answered_with_its_code() {
     let server = Server::engine().await;
     for code in [1000_u16, 1001, 3000, 4999] {

@@ -164,7 +164,8 @@ async fn an_upgrade_that_takes_too_long_is_given_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_ends_in_the_probe_closes_its_websocket() {
-    let server = Server::engine().await;
+    let config = Config { upgrade_timeout: Duration::from_hours(1), ..calm(engine_config()) };
+    let server = Server::engine_with(config).await;
     let session = server.poll().await;
     let mut socket = probing(&server, &session).await;
     assert_eq!(session.post("1").await, ok());

@@ -33,6 +33,7 @@ async fn every_end_has_its_reason() {
     drop(client.begin().await);
     assert_eq!(seen.left().await.1, CloseReason::TransportError);
     until("all to have left", || server.metrics.sockets("/") == 0).await;
+    until("the hub to forget them", || server.hub_metric("sockets") == 0).await;
     seen.nobody_left();
 }
 
@@ -59,6 +60,7 @@ async fn all_sockets_of_a_session_leave_with_it() {
     let mut left = [seen.left().await.0, seen.left().await.0];
     left.sort();
     assert_eq!(left, ["/", "/b"]);
+    until("the hub to forget them", || server.hub_metric("sockets") == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -29,6 +29,7 @@ async fn a_refusal_says_why_and_the_session_goes_on() {
     socket.send("40").await;
     let refusal = r#"44{"message":"not authorized","data":{"code":1}}"#;
     assert_eq!(socket.message().await, refusal);
+    until("the hub to forget it", || server.hub_metric("sockets") == 0).await;
     // Another try is no second CONNECT.
     socket.send("40").await;
     assert_eq!(socket.message().await, refusal);

@@ -96,11 +96,11 @@ impl Server {
         server
     }
 
-    /// What the hub has counted.
-    pub(crate) fn hub_counter(&self, name: &str) -> u64 {
+    /// What the hub has counted: the value of one of its metrics.
+    pub(crate) fn hub_metric(&self, name: &str) -> u64 {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("encoded");
-        let start = format!("hub_{name}_total ");
+        let start = format!("hub_{name} ");
         let line = text.lines().find_map(|line| line.strip_prefix(&start));
         line.and_then(|number| number.parse().ok()).expect("a metric of the hub")
     }

@@ -49,6 +49,8 @@ const SEPARATOR: char = '\x1e';
 #[derive(Default)]
 pub(crate) struct Polling {
     pending: Option<Pending>,
+    /// Its response is being made: for others it is still pending.
+    answering: bool,
     last: Option<Last>,
     /// The POST in progress; dropping it cuts that POST short.
     posting: Option<oneshot::Sender<()>>,
@@ -107,7 +109,7 @@ impl Session {
         if polling.over {
             return BeginPoll::Gone;
         }
-        if polling.pending.is_some() {
+        if polling.pending.is_some() || polling.answering {
             drop(state);
             self.close(CloseReason::TransportError);
             return BeginPoll::Overlap;
@@ -193,17 +195,18 @@ impl Session {
 
     fn take_pending(&self) -> Option<Pending> {
         match &mut self.state.lock().phase {
-            Phase::Polling(polling) => polling.pending.take(),
+            Phase::Polling(polling) => {
+                polling.answering = polling.pending.is_some();
+                polling.pending.take()
+            }
             Phase::WebSocket => None,
         }
     }
 
     fn answer(&self, pending: Pending, body: Bytes) {
-        if let Some(t) = pending.t {
-            let last = Last { t, body: body.clone() };
-            if let Phase::Polling(polling) = &mut self.state.lock().phase {
-                polling.last = Some(last);
-            }
+        if let Phase::Polling(polling) = &mut self.state.lock().phase {
+            polling.answering = false;
+            polling.last = pending.t.map(|t| Last { t, body: body.clone() });
         }
         // Fails if the client has just gone; then `Answer` has seen to it.
         let _ = pending.answer.send(body);

@@ -100,6 +100,7 @@ async fn a_client_that_does_not_read_its_response_is_given_up() {
     let mut stream = socket.connect(server.address).await.expect("connected");
     let head = format!("GET {}&t=a HTTP/1.1\r\nHost: test\r\n\r\n", session.target);
     stream.write_all(head.as_bytes()).await.expect("written");
+    soon("a response", stream.readable()).await.expect("open");
     until("the end of the connection", || server.metrics.connections() == 0).await;
     // Nothing is lost: the client asks again.
     assert_eq!(session.get_t("a").await.map(|payload| payload.len()), Ok(12_000_001));

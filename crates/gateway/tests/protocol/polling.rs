@@ -262,6 +262,25 @@ async fn a_response_that_nobody_read_is_not_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poll_repeated_at_any_moment_never_waits_for_what_the_first_got() {
+    let server = Server::engine().await;
+    for _ in 0..20 {
+        let session = server.poll().await;
+        let message = format!("4{}", "x".repeat(900_000));
+        assert_eq!(session.post(&message).await, ok());
+        let (first, second) = tokio::join!(session.get_t("a"), session.get_t("a"));
+        match (first, second) {
+            (Ok(first), Ok(second)) => assert_eq!((&first, &second), (&message, &message)),
+            // They met: the session has ended, and the client knows.
+            (first, second) => {
+                assert!(first == Err(400) || second == Err(400), "one is refused");
+                session.until_gone().await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_poll_without_t_is_never_repeated() {
     let server = Server::engine().await;
     let session = server.poll().await;

@@ -48,9 +48,7 @@ const SEPARATOR: char = '\x1e';
 
 #[derive(Default)]
 pub(crate) struct Polling {
-    pending: Option<Pending>,
-    /// Its response is being made: for others it is still pending.
-    answering: bool,
+    poll: Current,
     last: Option<Last>,
     /// The POST in progress; dropping it cuts that POST short.
     posting: Option<oneshot::Sender<()>>,
@@ -62,6 +60,16 @@ pub(crate) struct Polling {
     over: bool,
     polls: u64,
     task: Option<Waker>,
+}
+
+/// The poll that the client waits for.
+#[derive(Default)]
+enum Current {
+    #[default]
+    None,
+    Pending(Pending),
+    /// Its response is being made: for others it is still pending.
+    Answering,
 }
 
 struct Pending {
@@ -109,7 +117,7 @@ impl Session {
         if polling.over {
             return BeginPoll::Gone;
         }
-        if polling.pending.is_some() || polling.answering {
+        if !matches!(polling.poll, Current::None) {
             drop(state);
             self.close(CloseReason::TransportError);
             return BeginPoll::Overlap;
@@ -120,7 +128,7 @@ impl Session {
         let (answer, body) = oneshot::channel();
         let t: Option<Box<str>> = t.filter(|t| !t.is_empty()).map(Into::into);
         let repeatable = t.is_some();
-        polling.pending = Some(Pending { number, t, answer });
+        polling.poll = Current::Pending(Pending { number, t, answer });
         let task = polling.task.take();
         drop(state);
         if let Some(task) = task {
@@ -195,17 +203,19 @@ impl Session {
 
     fn take_pending(&self) -> Option<Pending> {
         match &mut self.state.lock().phase {
-            Phase::Polling(polling) => {
-                polling.answering = polling.pending.is_some();
-                polling.pending.take()
+            Phase::Polling(polling) if polling.poll.is_pending() => {
+                match std::mem::replace(&mut polling.poll, Current::Answering) {
+                    Current::Pending(pending) => Some(pending),
+                    Current::None | Current::Answering => None,
+                }
             }
-            Phase::WebSocket => None,
+            _ => None,
         }
     }
 
     fn answer(&self, pending: Pending, body: Bytes) {
         if let Phase::Polling(polling) = &mut self.state.lock().phase {
-            polling.answering = false;
+            polling.poll = Current::None;
             polling.last = pending.t.map(|t| Last { t, body: body.clone() });
         }
         // Fails if the client has just gone; then `Answer` has seen to it.
@@ -249,7 +259,7 @@ impl Session {
         let mut state = self.state.lock();
         let Phase::Polling(polling) = &mut state.phase else { return Poll::Ready(Turn::Switched) };
         polling.task = Some(cx.waker().clone());
-        let (is_pending, ping_due) = (polling.pending.is_some(), polling.ping_due);
+        let (is_pending, ping_due) = (polling.poll.is_pending(), polling.ping_due);
         drop(state);
         let something = if is_pending && ping_due {
             Poll::Ready(())
@@ -264,7 +274,7 @@ impl Session {
 
     fn poll_pending_poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.state.lock().phase {
-            Phase::Polling(polling) if polling.pending.is_none() => {
+            Phase::Polling(polling) if !polling.poll.is_pending() => {
                 polling.task = Some(cx.waker().clone());
                 Poll::Pending
             }
@@ -275,9 +285,10 @@ impl Session {
     fn poll_went_away(&self, number: u64, repeatable: bool) {
         let mut state = self.state.lock();
         let Phase::Polling(polling) = &mut state.phase else { return };
-        let was_pending = polling.pending.as_ref().is_some_and(|poll| poll.number == number);
+        let was_pending =
+            matches!(&polling.poll, Current::Pending(pending) if pending.number == number);
         if was_pending {
-            polling.pending = None;
+            polling.poll = Current::None;
         }
         drop(state);
         if was_pending || !repeatable {
@@ -345,9 +356,15 @@ impl Drop for End<'_> {
         if let Phase::Polling(polling) = &mut self.session.state.lock().phase {
             polling.over = true;
             polling.posting = None;
-            polling.pending = None;
+            polling.poll = Current::None;
         }
         self.session.forget();
+    }
+}
+
+impl Current {
+    fn is_pending(&self) -> bool {
+        matches!(self, Self::Pending(_))
     }
 }
 

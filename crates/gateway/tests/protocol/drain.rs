@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway::{BoxFuture, Config, Site, SiteBody, site_body};
+use gateway::{
+    BoxFuture, Config, EngineApplication, EngineSession, NoSite, Session, Site, SiteBody, site_body,
+};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response};
 use tokio::sync::Semaphore;
 
 use crate::applications::{EchoEngine, engine_config, socket_config};
-use crate::support::{Said, Script, Server, calm, read_reply, until};
+use crate::support::{Said, Script, Server, calm, read_reply, soon, until};
 
 fn config() -> Config {
     Config { drain_window: Duration::from_millis(20), ..calm(socket_config()) }
@@ -147,5 +149,38 @@ async fn a_request_under_way_is_answered() {
     allowed.add_permits(1);
     let reply = read_reply(&mut stream).await;
     assert_eq!((reply.status, reply.text()), (200, "done"));
+    server.end().await;
+}
+
+/// Takes its time to open a session.
+struct Hesitant {
+    asked: Arc<Semaphore>,
+    allowed: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl EngineApplication for Hesitant {
+    fn open(&self, session: &Arc<Session>) -> Arc<dyn EngineSession> {
+        self.asked.add_permits(1);
+        self.allowed.lock().expect("whole").recv().expect("allowed");
+        EchoEngine.open(session)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_opens_at_the_last_moment_is_closed_too() {
+    let asked = Arc::new(Semaphore::new(0));
+    let (allow, allowed) = std::sync::mpsc::channel();
+    let hesitant = Hesitant { asked: Arc::clone(&asked), allowed: allowed.into() };
+    let site = Arc::new(NoSite);
+    let server = Server::start(config(), site, |_, _| Arc::new(hesitant)).await;
+    let target = "/socket.io/?EIO=4&transport=polling";
+    let mut stream = server.http().send("GET", target, &[], b"").await;
+    asked.acquire().await.expect("open").forget();
+    server.stop();
+    let refuses = async { while tokio::net::TcpStream::connect(server.address).await.is_ok() {} };
+    soon("the end of listening", refuses).await;
+    allow.send(()).expect("waited for");
+    assert_eq!(read_reply(&mut stream).await.status, 200);
+    until("its end", || server.metrics.closes(hub::CloseReason::ShuttingDown) == 1).await;
     server.end().await;
 }

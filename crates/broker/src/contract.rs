@@ -8,7 +8,8 @@ use tokio::sync::mpsc;
 
 pub use crate::limits::{Limits, PAGE_MAX, TARGETING_MAX};
 
-/// A future that a broker answers with. It need not be polled for its work to go on.
+/// A future that a broker answers with. Poll it for its work to be done; only an append goes on
+/// by itself.
 pub type Answer<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The log, shared by all instances.

@@ -1,11 +1,20 @@
 //! The contract between the instances and their log. Each implementation passes the same
 //! conformance suite.
 
+mod instances;
+mod mail;
+mod sessions;
+
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+pub use self::{
+    instances::{Instance, Instances},
+    mail::{Mail, Recipient},
+    sessions::{OwnedSession, SessionRecord, Sessions},
+};
 pub use crate::limits::{Limits, PAGE_MAX, TARGETING_MAX};
 
 /// A future that a broker answers with. Poll it for its work to be done; only an append goes on
@@ -30,7 +39,11 @@ pub type Answer<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// # Retention
 /// What has passed a limit is not shown any more, and pages say where something is missing
 /// (`reaches_back`). An implementation may keep a little more than the limits say.
-pub trait Broker: Send + Sync + 'static {
+///
+/// # Beside the log
+/// What is not atomic with the log has traits of its own: the registry of the instances, session
+/// records, and mail between instances.
+pub trait Broker: Instances + Sessions + Mail + Send + Sync + 'static {
     /// What this broker is and how long it keeps entries, for the start-up line.
     fn description(&self) -> Description;
 
@@ -71,6 +84,19 @@ pub trait Broker: Send + Sync + 'static {
     /// Entries of a room, ascending, at most `limit` and at most [`PAGE_MAX`]; and the later
     /// entries that target them.
     fn read_room(&self, room: &str, range: Range, limit: usize) -> Answer<Result<RoomPage, Error>>;
+
+    /// Makes a room, with what is known of it (opaque, at most 4 KiB). `false` where the room
+    /// exists, because it was made or because it has entries: then nothing is changed. What is
+    /// known of a room is kept as long as the partition's epoch.
+    fn create_room(&self, room: &str, about: Bytes) -> Answer<Result<bool, Error>> {
+        Box::pin(async { Err(Error::Unavailable("not built yet".into())) })
+    }
+
+    /// The rooms that exist, at most `limit` and at most [`PAGE_MAX`], those first whose newest
+    /// entry (or making, where there is none) is the youngest; and whether there are more.
+    fn rooms(&self, limit: usize) -> Answer<Result<RoomList, Error>> {
+        Box::pin(async { Err(Error::Unavailable("not built yet".into())) })
+    }
 
     /// Sends something ephemeral to all followers of a room's partition: at most once, never
     /// logged, never holding up an entry.
@@ -307,6 +333,8 @@ pub struct RoomPage {
     pub epoch: Epoch,
     /// The room's newest offset; 0 where there is none yet.
     pub head: u64,
+    /// What is known of the room, where it was made.
+    pub about: Option<Bytes>,
     /// The seq of the partition's head when it was read: the page knows of nothing later.
     pub seq: u64,
     /// The entries, ascending by offset, without holes.
@@ -319,6 +347,33 @@ pub struct RoomPage {
     /// For [`Range::After`]: whether nothing between there and the first record had been trimmed.
     /// For the others: whether the room's first entry is still kept.
     pub reaches_back: bool,
+}
+
+/// The rooms of the log.
+#[derive(Clone, Debug)]
+pub struct RoomList {
+    /// The youngest first.
+    pub rooms: Vec<ListedRoom>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// A room as a list shows it.
+#[derive(Clone, Debug)]
+pub struct ListedRoom {
+    /// The room's key.
+    pub room: Box<str>,
+    /// The epoch of its partition.
+    pub epoch: Epoch,
+    /// Its newest offset; 0 where there is none yet.
+    pub head: u64,
+    /// Milliseconds since 1970 by the store's clock: when its newest entry, or else itself, was
+    /// made.
+    pub at: u64,
+    /// What is known of it, where it was made.
+    pub about: Option<Bytes>,
+    /// Its newest entry, where one is kept.
+    pub newest: Option<Record>,
 }
 
 /// Why the store could not be asked.

@@ -149,6 +149,10 @@ impl Embedded {
     }
 }
 
+impl crate::Instances for Embedded {}
+impl crate::Sessions for Embedded {}
+impl crate::Mail for Embedded {}
+
 impl Broker for Embedded {
     fn description(&self) -> Description {
         self.description.clone()

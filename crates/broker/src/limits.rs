@@ -29,6 +29,10 @@ pub struct Limits {
     pub partition_age: Duration,
     /// How long an idempotency id is remembered.
     pub id_window: Duration,
+    /// How long an instance is registered after it renewed its lease.
+    pub lease: Duration,
+    /// Messages that may wait in an instance's mailbox.
+    pub mailbox: usize,
 }
 
 impl Limits {
@@ -77,6 +81,8 @@ impl Default for Limits {
             partition_entries: 100_000,
             partition_age: seconds(15 * MINUTE),
             id_window: seconds(DAY),
+            lease: seconds(10),
+            mailbox: 1_024,
         }
     }
 }

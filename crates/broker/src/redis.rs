@@ -246,6 +246,10 @@ impl Drop for Redis {
     }
 }
 
+impl crate::Instances for Redis {}
+impl crate::Sessions for Redis {}
+impl crate::Mail for Redis {}
+
 impl Broker for Redis {
     fn description(&self) -> Description {
         Description {

@@ -68,6 +68,7 @@ pub(super) fn room(
     let Head { epoch, seq } = head(db)?;
     let Some(room) = Room::find(db, name)? else {
         return Ok(RoomPage {
+            about: None,
             epoch,
             head: 0,
             seq,
@@ -100,7 +101,7 @@ pub(super) fn room(
     }
     let reaches_back = if let Range::After(after) = range { floor <= after } else { floor == 0 };
     let targeting = targeting(db, &room, floor, &records)?;
-    Ok(RoomPage { epoch, head: room.head, seq, records, targeting, more, reaches_back })
+    Ok(RoomPage { epoch, head: room.head, seq, records, about: None, targeting, more, reaches_back })
 }
 
 /// The newest entries outside the page that target an entry of it, ascending.

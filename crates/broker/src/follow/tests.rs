@@ -40,6 +40,10 @@ impl Rough {
     }
 }
 
+impl crate::Instances for Rough {}
+impl crate::Sessions for Rough {}
+impl crate::Mail for Rough {}
+
 impl Broker for Rough {
     fn description(&self) -> Description {
         self.log.description()

@@ -1,0 +1,31 @@
+//! Messages from instance to instance, on which requests with answers are built.
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::{Answer, Error};
+
+/// Mail between instances: at most once, never kept, in the order of sending for one sender while
+/// nothing is lost.
+pub trait Mail {
+    /// What is sent to this instance, and to all. The queue is bounded: what comes while it is
+    /// full is dropped. It ends when the broker is closed. An instance has one mailbox; opening it
+    /// again ends the earlier one.
+    fn mailbox(&self, id: &str) -> mpsc::Receiver<Bytes> {
+        mpsc::channel(1).1
+    }
+
+    /// Sends to one instance, or to all (the sender included). That nobody was there is no error.
+    fn post(&self, to: Recipient, bytes: Bytes) -> Answer<Result<(), Error>> {
+        Box::pin(async { Err(Error::Unavailable("not built yet".into())) })
+    }
+}
+
+/// Who gets a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    /// Every instance that has a mailbox.
+    All,
+    /// The instance with this id.
+    One(Box<str>),
+}

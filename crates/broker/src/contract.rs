@@ -10,12 +10,16 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+pub(crate) use self::sessions::check_names;
 pub use self::{
     instances::{Instance, Instances},
     mail::{Mail, Recipient},
     sessions::{OwnedSession, SessionRecord, Sessions},
 };
-pub use crate::limits::{Limits, PAGE_MAX, TARGETING_MAX};
+pub use crate::limits::{
+    INSTANCE_ABOUT_BYTES_MAX, INSTANCE_ID_BYTES_MAX, Limits, MAIL_BYTES_MAX, PAGE_MAX,
+    ROOM_ABOUT_BYTES_MAX, SESSION_BYTES_MAX, SESSION_NAME_BYTES_MAX, TARGETING_MAX,
+};
 
 /// A future that a broker answers with. Poll it for its work to be done; only an append goes on
 /// by itself.
@@ -85,15 +89,18 @@ pub trait Broker: Instances + Sessions + Mail + Send + Sync + 'static {
     /// entries that target them.
     fn read_room(&self, room: &str, range: Range, limit: usize) -> Answer<Result<RoomPage, Error>>;
 
-    /// Makes a room, with what is known of it (opaque, at most 4 KiB). `false` where the room
-    /// exists, because it was made or because it has entries: then nothing is changed. What is
-    /// known of a room is kept as long as the partition's epoch.
+    /// Makes a room, with what is known of it (opaque, at most [`ROOM_ABOUT_BYTES_MAX`], beyond
+    /// [`Error::Refused`]). `false` where the room exists, because it was made or because it ever
+    /// had entries: then nothing is changed. Of several who make one room at once, one gets `true`.
+    /// Durable when it is answered. What is known of a room is kept as long as the partition's
+    /// epoch, whatever happens to its entries.
     fn create_room(&self, room: &str, about: Bytes) -> Answer<Result<bool, Error>> {
         Box::pin(async { Err(Error::Unavailable("not built yet".into())) })
     }
 
     /// The rooms that exist, at most `limit` and at most [`PAGE_MAX`], those first whose newest
-    /// entry (or making, where there is none) is the youngest; and whether there are more.
+    /// entry (or making, where there never was one) is the youngest; and whether there are more.
+    /// Rooms of the same millisecond come in any order.
     fn rooms(&self, limit: usize) -> Answer<Result<RoomList, Error>> {
         Box::pin(async { Err(Error::Unavailable("not built yet".into())) })
     }
@@ -396,6 +403,9 @@ pub enum Error {
     /// Another process holds it.
     #[error("{0}")]
     InUse(String),
+    /// It was asked for something that passes a limit; nothing was done.
+    #[error("the store refused it: {0}")]
+    Refused(String),
     /// The partition is not one of `0..Broker::partitions()`.
     #[error("there is no partition {0}")]
     NoSuchPartition(u16),

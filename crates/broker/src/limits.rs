@@ -2,11 +2,39 @@
 
 use std::time::Duration;
 
+use crate::Error;
+
 /// The most entries of a page, whatever limit is asked for.
 pub const PAGE_MAX: usize = 10_000;
 
 /// The most entries that come with a page because they target one of it.
 pub const TARGETING_MAX: usize = 10_000;
+
+/// The most bytes of what is known of a room.
+pub const ROOM_ABOUT_BYTES_MAX: usize = 4 << 10;
+
+/// The most bytes of a session record's key, and of its owner's token.
+pub const SESSION_NAME_BYTES_MAX: usize = 64;
+
+/// The most bytes of a session record.
+pub const SESSION_BYTES_MAX: usize = 64 << 10;
+
+/// The most bytes of an instance's id.
+pub const INSTANCE_ID_BYTES_MAX: usize = 128;
+
+/// The most bytes of what an instance says of itself.
+pub const INSTANCE_ABOUT_BYTES_MAX: usize = 4 << 10;
+
+/// The most bytes of a message between instances.
+pub const MAIL_BYTES_MAX: usize = 256 << 10;
+
+/// Refuses what is too long; every broker asks this before anything else.
+pub(crate) fn fits(what: &str, length: usize, length_max: usize) -> Result<(), Error> {
+    if length <= length_max {
+        return Ok(());
+    }
+    Err(Error::Refused(format!("{what} has {length} bytes, at most {length_max} are kept")))
+}
 
 /// The limits of a broker; each one is named in the documentation of the configuration.
 #[derive(Clone, Debug)]
@@ -33,6 +61,9 @@ pub struct Limits {
     pub lease: Duration,
     /// Messages that may wait in an instance's mailbox.
     pub mailbox: usize,
+    /// Session records that the embedded log keeps; beyond, those with the shortest life left are
+    /// dropped. Redis ends them by their age alone.
+    pub sessions: usize,
 }
 
 impl Limits {
@@ -83,6 +114,7 @@ impl Default for Limits {
             id_window: seconds(DAY),
             lease: seconds(10),
             mailbox: 1_024,
+            sessions: 100_000,
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{Answer, Error};
+use super::{Answer, Error, INSTANCE_ABOUT_BYTES_MAX, INSTANCE_ID_BYTES_MAX};
+use crate::limits::fits;
 
 /// The registry of the instances that share a log.
 ///
@@ -12,7 +13,8 @@ use super::{Answer, Error};
 pub trait Instances {
     /// Registers an instance or renews its lease, and gives all that are registered, itself
     /// included, in the order of their ids. Who was away for longer than a lease is registered
-    /// again by the same call.
+    /// again by the same call. An id that is none, or more about it than
+    /// [`INSTANCE_ABOUT_BYTES_MAX`], is [`Error::Refused`].
     fn renew(&self, me: &Instance) -> Answer<Result<Vec<Instance>, Error>> {
         Box::pin(async { Err(Error::Unavailable("not built yet".into())) })
     }
@@ -26,8 +28,20 @@ pub trait Instances {
 /// An instance as the others see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
-    /// The name of one life of an instance, at most 128 bytes, without spaces and controls.
+    /// The name of one life of an instance, 1 to [`INSTANCE_ID_BYTES_MAX`] bytes without spaces
+    /// and controls.
     pub id: Box<str>,
     /// What it says of itself, opaque: its name, its address, its release.
     pub about: Bytes,
+}
+
+impl Instance {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        fits("the instance's id", self.id.len(), INSTANCE_ID_BYTES_MAX)?;
+        fits("what the instance says of itself", self.about.len(), INSTANCE_ABOUT_BYTES_MAX)?;
+        if self.id.is_empty() || self.id.chars().any(|char| char == ' ' || char.is_control()) {
+            return Err(Error::Refused(format!("{:?} is no id of an instance", self.id)));
+        }
+        Ok(())
+    }
 }

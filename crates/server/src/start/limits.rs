@@ -18,6 +18,7 @@ pub(super) fn log(config: &Config) -> broker::Limits {
         partition_entries: config.partition_entries,
         partition_age: config.partition_age,
         id_window: config.id_window,
+        ..broker::Limits::default()
     }
 }
 

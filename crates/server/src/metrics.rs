@@ -34,12 +34,16 @@ pub struct Metrics {
     pub append_seconds: Histogram,
     /// Events of stock clients that no rule knows.
     pub unknown_events: Counter,
+    /// Signals of instances that came faster than they could be taken.
+    pub signals_dropped: Counter,
     /// Rooms that sockets of this instance are in.
     pub rooms: Gauge,
     /// 1 while the instance hears its own heartbeat.
     pub ready: Gauge,
     /// 1 while the log's store is connected.
     pub broker_connected: Gauge,
+    /// Instances that share the log, this one included.
+    pub instances: Gauge,
 }
 
 impl Metrics {
@@ -51,9 +55,11 @@ impl Metrics {
             appends: Family::default(),
             append_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 18)),
             unknown_events: Counter::default(),
+            signals_dropped: Counter::default(),
             rooms: Gauge::default(),
             ready: Gauge::default(),
             broker_connected: Gauge::default(),
+            instances: Gauge::default(),
         };
         let m = &metrics;
         registry.register("entries_in", "Entries heard from the log", m.entries_in.clone());
@@ -65,6 +71,11 @@ impl Metrics {
             m.append_seconds.clone(),
         );
         registry.register("unknown_events", "Events no rule knows", m.unknown_events.clone());
+        registry.register(
+            "signals_dropped",
+            "Signals of instances that came too fast",
+            m.signals_dropped.clone(),
+        );
         registry.register("rooms", "Rooms with sockets of this instance", m.rooms.clone());
         registry.register("ready", "Whether this instance hears the log", m.ready.clone());
         registry.register(
@@ -72,6 +83,7 @@ impl Metrics {
             "Whether the log's store is connected",
             m.broker_connected.clone(),
         );
+        registry.register("instances", "Instances that share the log", m.instances.clone());
         metrics
     }
 }

@@ -6,6 +6,7 @@ pub mod order;
 use std::{sync::Arc, time::Duration};
 
 use broker::{Broker, Epoch, Partition, Range};
+use bytes::Bytes;
 use hub::{Class, Hub, Publication, SocketKey, Topic};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -30,9 +31,14 @@ pub struct Parts {
     pub broker: Arc<dyn Broker>,
     /// Who wants to know of heartbeats.
     pub pulse: Arc<Pulse>,
+    /// Who takes what instances signal; while this is full, signals are dropped.
+    pub signals: mpsc::Sender<Signalled>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
+
+/// What an instance signalled, and for which room.
+pub type Signalled = (Box<str>, Bytes);
 
 /// The way to the sequencer; cheap to clone.
 #[derive(Clone)]
@@ -105,6 +111,11 @@ impl Sequencer {
         self.put(Input::TellAll { name, json }).await;
     }
 
+    /// Sends an event to the palabre clients of this instance that are in a room.
+    pub async fn tell_room(&self, room: Box<str>, name: &'static str, json: String, class: Class) {
+        self.put(Input::TellRoom { room, name, json, class }).await;
+    }
+
     async fn put(&self, input: Input) {
         // It fails only when the instance is ending, and with it all that would have heard.
         let _ = self.inputs.send(input).await;
@@ -171,6 +182,12 @@ impl Task {
                 Effect::Leave(key, topic) => hub.leave(key, topic).await,
                 Effect::Heartbeat(partition, instance) => {
                     self.parts.pulse.heard(partition, &instance);
+                }
+                Effect::Signal(room, bytes) => {
+                    // Whoever missed one notices by its number and asks.
+                    if self.parts.signals.try_send((room, bytes)).is_err() {
+                        self.parts.metrics.signals_dropped.inc();
+                    }
                 }
                 Effect::Placed { placed, place, undo } => {
                     if placed.send(place).is_err() {

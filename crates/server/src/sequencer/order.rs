@@ -7,6 +7,7 @@
 use std::{collections::HashMap, fmt::Write, sync::Arc};
 
 use broker::{Epoch, Head, Partition, Record, follow::Followed, partition_of};
+use bytes::Bytes;
 use chat::render::{self, Place as EntryPlace};
 use hub::{Class, Publication, SocketKey, Topic};
 use tokio::sync::oneshot;
@@ -75,6 +76,17 @@ pub enum Input {
         /// The event's argument as JSON.
         json: String,
     },
+    /// Something for the palabre clients of this instance that are in a room.
+    TellRoom {
+        /// Which room.
+        room: Box<str>,
+        /// The event's name.
+        name: &'static str,
+        /// The event's argument as JSON.
+        json: String,
+        /// What may happen to it where a client reads too slowly.
+        class: Class,
+    },
 }
 
 /// A socket on its way into the order.
@@ -140,6 +152,8 @@ pub enum Effect {
     },
     /// An instance's heartbeat went by.
     Heartbeat(Partition, Box<str>),
+    /// An instance signalled something for a room.
+    Signal(Box<str>, Bytes),
     /// The log lost its past: tell the rooms of the partition.
     Reset(Epoch, Vec<(Box<str>, Topic)>),
 }
@@ -199,6 +213,16 @@ impl Order {
                 let frame = Audience::Palabre.event(name, &[&json], "");
                 effects.push(Effect::Publish(lasting(EVERY_PALABRE, frame)));
             }
+            Input::TellRoom { room, name, json, class } => {
+                let Some(room) = self.rooms.get(&room) else { return };
+                if room.has(Audience::Palabre) {
+                    let (topic, frame) = (
+                        room.topic(Audience::Palabre),
+                        Audience::Palabre.event(name, &[&json], ""),
+                    );
+                    effects.push(Effect::Publish(Publication { topic, frame, class }));
+                }
+            }
         }
     }
 
@@ -221,9 +245,9 @@ impl Order {
                 self.admit_waiting(effects);
                 effects.push(Effect::Reset(head.epoch, self.rooms_of(partition)));
             }
-            // Nothing of this release signals, and what a newer one does is not for these clients.
+            Followed::Signal { room, bytes } => effects.push(Effect::Signal(room, bytes)),
             // How the follower mends a gap is its own matter; the order only waits.
-            Followed::Signal { .. } | Followed::Behind | Followed::CaughtUp { .. } => {}
+            Followed::Behind | Followed::CaughtUp { .. } => {}
         }
     }
 

@@ -201,3 +201,30 @@ fn what_is_told_to_a_stock_client_bears_the_cursor() {
     let told = texts(&run(&mut order, tell(Audience::StockPlain)));
     assert!(!told[0].contains(&*epoch().to_string()), "{told:?}");
 }
+
+#[test]
+fn what_is_told_to_a_room_reaches_its_palabre_clients_only() {
+    let mut order = started();
+    let tell = |room: &str| Input::TellRoom {
+        room: room.into(),
+        name: "typing",
+        json: "{}".into(),
+        class: Class::Ephemeral,
+    };
+    assert!(run(&mut order, tell(GENERAL)).is_empty(), "nobody is there");
+    key(&mut order, Audience::Stock, Some(GENERAL));
+    assert!(run(&mut order, tell(GENERAL)).is_empty(), "stock clients get none of it");
+    key(&mut order, Audience::Palabre, Some(GENERAL));
+    let effects = run(&mut order, tell(GENERAL));
+    let [Effect::Publish(publication)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(publication.class, Class::Ephemeral);
+    assert!(run(&mut order, tell("other")).is_empty());
+}
+
+#[test]
+fn a_signal_is_handed_on() {
+    let mut order = started();
+    let signal = Followed::Signal { room: GENERAL.into(), bytes: Bytes::from_static(b"\x01{}") };
+    let effects = run(&mut order, followed(signal));
+    assert!(matches!(&effects[..], [Effect::Signal(room, _)] if &**room == GENERAL), "{effects:?}");
+}

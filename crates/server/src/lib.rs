@@ -7,6 +7,7 @@ pub mod application;
 pub mod cli;
 pub mod config;
 pub mod metrics;
+pub mod neighbours;
 pub mod pulse;
 pub mod sequencer;
 pub mod serve;

@@ -101,10 +101,18 @@ impl Pulse {
 }
 
 fn notice(degraded: bool) -> String {
-    let (code, message) = if degraded {
-        ("degraded", "the log can't be reached; messages are held and nothing is lost")
+    if degraded {
+        notice_of("degraded", "the log can't be reached; messages are held and nothing is lost")
     } else {
-        ("healed", "the log is reached again")
-    };
+        notice_of("healed", "the log is reached again")
+    }
+}
+
+/// What palabre clients are told when an instance begins to stop.
+pub fn draining() -> String {
+    notice_of("draining", "this instance is about to stop; connect again when it closes")
+}
+
+fn notice_of(code: &str, message: &str) -> String {
     serde_json::json!({ "code": code, "message": message }).to_string()
 }

@@ -9,7 +9,7 @@ use broker::Broker;
 use gateway::{Gateway, SocketLayer};
 use hub::Hub;
 use prometheus_client::registry::Registry;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -19,7 +19,8 @@ use crate::{
     },
     config::Config,
     metrics::Metrics,
-    pulse::Pulse,
+    neighbours::{Neighbour, Neighbours},
+    pulse::{self, Pulse},
     sequencer::{self, Sequencer},
     site::{self, Site},
 };
@@ -27,6 +28,9 @@ pub use listen::Address;
 
 /// How often the log is asked for the secret until it can be reached.
 const SECRET_RETRY: Duration = Duration::from_millis(500);
+
+/// Signals of instances that may wait to be taken.
+const SIGNALS: usize = 4_096;
 
 /// Why an instance did not start. Each one is the operator's to mend.
 #[derive(Debug, thiserror::Error)]
@@ -50,10 +54,17 @@ pub enum StartError {
     Signals(io::Error),
 }
 
+/// How long a stop waits for the notice of it to be taken.
+const NOTICE_WAIT: Duration = Duration::from_secs(1);
+
 /// A running instance.
 pub struct Server {
     address: Address,
+    sequencer: Sequencer,
+    /// Cancelled first: not ready any more, no new connections, the open ones end.
     stop: CancellationToken,
+    /// Cancelled when the last connection has ended: until then all hear and may send.
+    ended: CancellationToken,
     tasks: TaskTracker,
     serving: tokio::task::JoinHandle<()>,
 }
@@ -84,7 +95,8 @@ impl Server {
     /// The address can't be had.
     pub async fn start(config: &Config, broker: Arc<dyn Broker>) -> Result<Self, StartError> {
         let (listener, address) = listen::listen(config).await?;
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
+        let tasks = TaskTracker::new();
         let mut registry = Registry::with_prefix("palabre");
         let metrics = Arc::new(Metrics::new(&mut registry));
         let hub_metrics = hub::Metrics::new();
@@ -93,24 +105,36 @@ impl Server {
         gateway_metrics.register(&mut registry);
 
         let instance = config.instance.clone().unwrap_or_else(|| listen::instance_name(&address));
-        let canary = format!("{instance}#{}", identity::random_text::<6>()).into();
+        let canary: Box<str> = format!("{instance}#{}", identity::random_text::<6>()).into();
         let hub = Hub::start(limits::shards(config), limits::hub(config), hub_metrics, &tasks);
-        let pulse = Arc::new(Pulse::new(canary, broker.clone(), metrics.clone()));
+        let pulse = Arc::new(Pulse::new(canary.clone(), broker.clone(), metrics.clone()));
+        let (signals, _signalled) = mpsc::channel(SIGNALS);
         let parts = sequencer::Parts {
             hub: hub.clone(),
             broker: broker.clone(),
             pulse: pulse.clone(),
+            signals,
             metrics: metrics.clone(),
         };
-        let sequencer = Sequencer::start(parts, &tasks, &stop);
-        tasks.spawn(pulse.clone().beat(sequencer.clone(), tasks.clone(), stop.clone()));
+        let sequencer = Sequencer::start(parts, &tasks, &ended);
+        tasks.spawn(pulse.clone().beat(sequencer.clone(), tasks.clone(), ended.clone()));
+        let me = Neighbour {
+            id: canary,
+            name: instance.clone().into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            address: None,
+        };
+        let lease = limits::log(config).lease;
+        let gauge = metrics.instances.clone();
+        let _neighbours =
+            Neighbours::start(me, broker.clone(), lease, gauge, &tasks, ended.clone());
         let chat = Chat::new(Shared {
             instance: instance.into(),
             lobby: config.lobby.clone(),
             limits: limits::chat(config),
-            signer: signer(config, &broker, &tasks, &stop),
+            signer: signer(config, &broker, &tasks, &ended),
             broker,
-            sequencer,
+            sequencer: sequencer.clone(),
             hub: hub.clone(),
             metrics,
             tasks: tasks.clone(),
@@ -130,7 +154,7 @@ impl Server {
         let gateway =
             Gateway::new(limits, layer, site, hub, gateway_metrics, tracked, stop.clone());
         let serving = tasks.spawn(async move { gateway.serve(listener).await });
-        Ok(Self { address, stop, tasks, serving })
+        Ok(Self { address, sequencer, stop, ended, tasks, serving })
     }
 
     /// Where it listens.
@@ -139,11 +163,16 @@ impl Server {
     }
 
     /// Asks it to stop: not ready any more, no new connections, the open ones closed one after
-    /// the other. Returns when all is done; the log stays open.
+    /// the other. Whoever is still connected goes on hearing and sending. Returns when all is
+    /// done; the log stays open.
     pub async fn stop(self) {
+        let notice = self.sequencer.tell_all("notice", pulse::draining());
+        // Before the first connection is closed; but a stop waits for nobody who doesn't listen.
+        let _ = tokio::time::timeout(NOTICE_WAIT, notice).await;
         self.stop.cancel();
         // It fails only if serving panicked, and then there is nothing left to wait for.
         let _ = self.serving.await;
+        self.ended.cancel();
         self.tasks.close();
         self.tasks.wait().await;
     }

@@ -9,9 +9,11 @@ import type {
   Command,
   Entry,
   Notice,
+  Presence,
   Reset,
   ServerEvents,
   Takes,
+  TypingNow,
   Welcome,
 } from "./protocol.ts";
 
@@ -80,6 +82,8 @@ interface Heard {
   lost: undefined;
   entry: Entry;
   reset: Reset;
+  presence: Presence;
+  typing: TypingNow;
   notice: Notice;
 }
 
@@ -161,6 +165,8 @@ export class Connection extends Emitter<Heard> {
     this.#hear("palabre:welcome", (welcome) => this.#welcomed(welcome));
     this.#hear("entry", (entry) => this.emit("entry", entry));
     this.#hear("reset", (reset) => this.emit("reset", reset));
+    this.#hear("presence", (presence) => this.emit("presence", presence));
+    this.#hear("typing", (typing) => this.emit("typing", typing));
     this.#hear("notice", (notice) => this.#noticed(notice));
     this.#wire.on("connect", () => this.#connected());
     this.#wire.on("disconnect", (reason: string) => {

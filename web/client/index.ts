@@ -2,18 +2,30 @@
 // uses, and what any other program in JavaScript can use.
 
 import { io } from "socket.io-client";
+import { Asking, granted, type Link, type Patience, Refused } from "./asking.ts";
 import { Connection, type Identity, type Status, Unanswered, type Wire } from "./connection.ts";
-import { DEFAULT_LIMITS, type Refusal, type Welcome } from "./protocol.ts";
+import {
+  type Answer,
+  DEFAULT_LIMITS,
+  type Position,
+  type Refusal,
+  type RoomList,
+  type Welcome,
+} from "./protocol.ts";
 import { Room, type RoomOptions } from "./room.ts";
 
-export type { Phase, Status } from "./connection.ts";
+export { ASKED_MAX, type Patience, Refused } from "./asking.ts";
+export type { Connection, Phase, Status } from "./connection.ts";
 export { Unanswered } from "./connection.ts";
 export type { Outgoing, OutgoingState } from "./outbox.ts";
 export { OUTGOING_MAX } from "./outbox.ts";
 export type * from "./protocol.ts";
 export { DEFAULT_LIMITS } from "./protocol.ts";
-export type { RoomPhase } from "./room.ts";
-export { Room, type RoomOptions } from "./room.ts";
+export type { Opening, Room, RoomOptions, RoomPhase } from "./room.ts";
+export { ENTRIES_MAX } from "./timeline.ts";
+
+/** Positions that are sent along when rooms are listed, at most. */
+export const LISTED_SEEN_MAX = 1_000;
 
 /** Where to connect, and as whom. */
 export interface PalabreOptions {
@@ -23,26 +35,45 @@ export interface PalabreOptions {
   name: string;
   /** The token of an earlier welcome: proves that we are the same user. */
   token?: string | undefined;
+  /** How long to wait before a lost connection is tried again: at first, and at the most. */
+  retryMs?: { first: number; longest: number };
+}
+
+/** A new room, and how one lives in it. */
+export interface CreateOptions extends RoomOptions {
+  title?: string | undefined;
+  /** Nobody else sees it. */
+  private?: boolean;
+  /** Gives up. */
+  signal?: AbortSignal | undefined;
 }
 
 /** A connection to a Palabre server, and the rooms one is in. */
 export class Palabre {
   readonly connection: Connection;
   readonly #identity: Identity;
+  readonly #link: Link;
   readonly #rooms = new Set<Room>();
 
-  constructor({ url, name, token }: PalabreOptions) {
+  constructor({ url, name, token, retryMs }: PalabreOptions) {
     this.#identity = { name, token };
     const { origin, pathname } = new URL("socket.io/", url);
     const socket = io(origin, {
       path: pathname,
       autoConnect: false,
+      // Two connections of one program are two, whatever they share.
+      forceNew: true,
+      ...(retryMs && {
+        reconnectionDelay: retryMs.first,
+        reconnectionDelayMax: retryMs.longest,
+      }),
       // Straight to WebSocket, and back to polling only where that can't be had.
       transports: ["websocket", "polling"],
       tryAllTransports: true,
       auth: (tell) => tell({ palabre: 1, ...this.#identity }),
     });
     this.connection = new Connection(socket as unknown as Wire, this.#identity);
+    this.#link = new Asking(this.connection);
     this.#wireRooms();
   }
 
@@ -55,7 +86,7 @@ export class Palabre {
   }
 
   /** What the server takes at most. */
-  get limits(): { text: number; name: number; room: number } {
+  get limits(): { text: number; name: number; room: number; rooms: number } {
     return { ...DEFAULT_LIMITS, ...this.welcome?.limits };
   }
 
@@ -67,12 +98,72 @@ export class Palabre {
     this.connection.close();
   }
 
-  /** Joins a room, now or as soon as we are connected, and again after every reconnect. */
+  /** The rooms that we are in, or will be in once connected. */
+  get joined(): readonly Room[] {
+    return [...this.#rooms];
+  }
+
+  /** The room of this key, if we are in it. */
+  room(key: string): Room | undefined {
+    const folded = fold(key);
+    return this.joined.find((room) => room.key === key || room.key === folded);
+  }
+
+  /**
+   * Joins a room, now or as soon as we are connected, and again after every reconnect. A room that
+   * we are in already is given as it is.
+   */
   join(key: string, options?: RoomOptions): Room {
-    const room = new Room(this.connection, key, options);
+    const known = this.room(key);
+    if (known !== undefined) return known;
+    const room = new Room(this.#link, key, options);
     this.#rooms.add(room);
     if (this.connection.online) room.enter();
     return room;
+  }
+
+  /**
+   * The rooms that there are. `seen` says up to where they were read; of the rooms that we are in
+   * it is known. Asked for until there is an answer; rejects with `Refused`.
+   */
+  async rooms({
+    seen = {},
+    signal,
+  }: {
+    seen?: Record<string, Position>;
+    signal?: AbortSignal | undefined;
+  } = {}): Promise<RoomList> {
+    const known = new Map(Object.entries(seen));
+    for (const room of this.#rooms) if (room.seen) known.set(room.key, room.seen);
+    const places = [...known].map(([room, { epoch, offset }]) => ({ room, epoch, offset }));
+    const takes = { seen: places.slice(-LISTED_SEEN_MAX) };
+    return granted(this.#link.ask("rooms", takes, { signal }));
+  }
+
+  /**
+   * Makes a room and joins it. Asked for until there is an answer; rejects with `Refused`, where
+   * there is such a room already with `conflict`.
+   */
+  async create(key: string, options: CreateOptions = {}): Promise<Room> {
+    const { title, private: isPrivate, signal, ...how } = options;
+    const takes = {
+      room: key,
+      ...(title !== undefined && { title }),
+      ...(isPrivate !== undefined && { private: isPrivate }),
+    };
+    let doubtful = false;
+    const patience: Patience = {
+      signal,
+      doubtful: () => {
+        doubtful = true;
+      },
+    };
+    const answer: Answer<"create"> = await this.#link.ask("create", takes, patience);
+    if (answer.ok) return this.join(answer.room, how);
+    if (doubtful && answer.error.code === "conflict" && (await this.#isThere(takes, signal))) {
+      return this.join(fold(key), how);
+    }
+    throw new Refused(answer.error);
   }
 
   /** Leaves a room for good. */
@@ -89,7 +180,7 @@ export class Palabre {
 
   /** Takes another name. Returns why not, where the server refuses it. */
   async rename(name: string): Promise<Refusal | undefined> {
-    const answer = await this.connection.request("rename", { name });
+    const answer = await this.#link.ask("rename", { name });
     if (!answer.ok) return answer.error;
     this.#identity.name = answer.name;
     this.connection.renamed(answer.name);
@@ -107,18 +198,43 @@ export class Palabre {
     }
   }
 
+  /**
+   * Whether there is just such a room as we wanted to make. After a `create` that was not answered
+   * that is what we made, or at least it can't be told from that.
+   */
+  async #isThere(
+    wanted: { room: string; title?: string; private?: boolean },
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const { rooms } = await granted(this.#link.ask("rooms", {}, { signal }));
+    const there = rooms.find(({ room }) => room === fold(wanted.room));
+    if (there === undefined) return false;
+    return there.title === wanted.title && there.private === (wanted.private ?? false);
+  }
+
   #wireRooms(): void {
-    this.connection.on("welcome", () => {
-      for (const room of this.#rooms) room.enter();
+    const { connection } = this;
+    connection.on("welcome", () => {
+      // What is being read first.
+      const [shown, others] = [this.joined.filter(isShown), this.joined.filter((r) => !isShown(r))];
+      for (const room of [...shown, ...others]) room.enter();
     });
-    this.connection.on("lost", () => {
+    connection.on("lost", () => {
       for (const room of this.#rooms) room.lost();
     });
-    this.connection.on("entry", (entry) => {
-      for (const room of this.#rooms) if (room.key === entry.room) room.live(entry);
-    });
-    this.connection.on("reset", (reset) => {
-      for (const room of this.#rooms) if (room.key === reset.room) room.restarted();
-    });
+    connection.on("entry", (entry) => this.#roomOf(entry)?.live(entry));
+    connection.on("reset", (reset) => this.#roomOf(reset)?.restarted());
+    connection.on("presence", (presence) => this.#roomOf(presence)?.attended(presence));
+    connection.on("typing", (typing) => this.#roomOf(typing)?.typed(typing));
+  }
+
+  #roomOf({ room: key }: { room: string }): Room | undefined {
+    for (const room of this.#rooms) if (room.key === key) return room;
+    return undefined;
   }
 }
+
+const isShown = (room: Room) => room.shown;
+
+/** The key of a room, as far as it can be told without the server. */
+const fold = (key: string) => key.normalize("NFC").toLowerCase();

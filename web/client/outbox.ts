@@ -23,6 +23,8 @@ export interface Outgoing {
   /** Made once; whatever is sent again bears the same, so that it makes one entry. */
   readonly id: string;
   readonly text: string;
+  /** What it answers. */
+  readonly replyTo?: Position;
   /** When it was written, by the clock of the one who wrote it. */
   readonly at: number;
   readonly state: OutgoingState;
@@ -31,6 +33,9 @@ export interface Outgoing {
   /** Where it stands, once it is placed. */
   readonly place?: Position;
 }
+
+/** A message as it was written. */
+export type Written = Pick<Outgoing, "id" | "text" | "replyTo" | "at">;
 
 /** The messages of one room that are not yet seen in the log, in the order of writing. */
 export class Outbox {
@@ -44,11 +49,11 @@ export class Outbox {
     this.items = unsent
       .filter((item) => item.state !== "placed")
       .slice(0, OUTGOING_MAX)
-      .map(({ id, text, at }) => ({ id, text, at, state: "waiting" }));
+      .map((item) => ({ ...written(item), state: "waiting" }));
   }
 
   /** Adds a message; `false` where too many wait already. */
-  add(message: { id: string; text: string; at: number }, online: boolean): boolean {
+  add(message: Written, online: boolean): boolean {
     // What is placed is safe in the log, so it needs no place here.
     const full = this.items.length >= OUTGOING_MAX;
     const kept = full ? this.items.filter((item) => item.state !== "placed") : this.items;
@@ -79,8 +84,8 @@ export class Outbox {
     }
     const { error } = answer;
     const passing = error.code === "unavailable" || error.code === "rate_limited";
-    this.#change(id, ({ id, text, at }) => {
-      return { id, text, at, state: passing ? "waiting" : "refused", refusal: error };
+    this.#change(id, (item) => {
+      return { ...written(item), state: passing ? "waiting" : "refused", refusal: error };
     });
     if (!passing) return 0;
     return Math.min(Math.max(error.retryAfterMs ?? 0, this.#backOff()), RETRY_MS_MAX * 4);
@@ -118,9 +123,7 @@ export class Outbox {
   /** Sends a refused message again. */
   retry(id: string): void {
     this.#change(id, (item) =>
-      item.state === "refused"
-        ? { id: item.id, text: item.text, at: item.at, state: "pending" }
-        : item,
+      item.state === "refused" ? { ...written(item), state: "pending" } : item,
     );
   }
 
@@ -155,6 +158,11 @@ export class Outbox {
   }
 }
 
-function placed({ id, text, at }: Outgoing, { epoch, offset }: Placed): Outgoing {
-  return { id, text, at, state: "placed", place: { epoch, offset } };
+function placed(item: Outgoing, { epoch, offset }: Placed): Outgoing {
+  return { ...written(item), state: "placed", place: { epoch, offset } };
+}
+
+/** Without what became of it. */
+function written({ id, text, replyTo, at }: Outgoing): Written {
+  return { id, text, at, ...(replyTo && { replyTo }) };
 }

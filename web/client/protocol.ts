@@ -16,6 +16,8 @@ export interface Entry extends Position {
   user: string;
   name?: string;
   text?: string;
+  /** What it answers. */
+  replyTo?: Position;
   /** Milliseconds since 1970 by the log's clock. */
   at: number;
   /** `socket`, `http`, or the name of a bridge. */
@@ -72,15 +74,61 @@ export interface Joined extends Stretch {
   topic?: string;
 }
 
+/** Somebody who is in a room, on whichever instances. */
+export interface Member {
+  user: string;
+  name: string;
+  /** Since when, in milliseconds since 1970. */
+  since: number;
+  /** Which instances serve their connections. */
+  instances: string[];
+}
+
+/** Who is in a room: the first of them, and how many there are. */
+export interface Who {
+  members: Member[];
+  count: number;
+}
+
+/** A room as the list of rooms shows it. */
+export interface ListedRoom {
+  room: string;
+  title?: string;
+  topic?: string;
+  head: number;
+  /** Entries after the position that was given for this room, or all. */
+  unread: number;
+  /** The newest entry. */
+  last?: Entry;
+  /** How many are in it. */
+  members: number;
+  private: boolean;
+}
+
+/** The rooms that one may see, the youngest first. */
+export interface RoomList {
+  rooms: ListedRoom[];
+  /** Whether there are more than are listed. */
+  more?: boolean;
+}
+
+/** Which page of a room; without any of them, the newest one. */
+export type HistoryRange =
+  | { before?: number }
+  | { after?: number }
+  /** Around the first entry from a moment on, in milliseconds since 1970. */
+  | { at?: number };
+
 /** What each command takes, and what it answers beside `ok`. */
 export interface Commands {
   join: { takes: { room: string; after?: Position; limit?: number }; answers: Joined };
   leave: { takes: { room: string }; answers: object };
-  send: { takes: { room: string; id: string; text: string }; answers: Placed };
-  history: {
-    takes: { room: string; before?: number; after?: number; limit?: number };
-    answers: Stretch;
-  };
+  send: { takes: { room: string; id: string; text: string; replyTo?: Position }; answers: Placed };
+  history: { takes: { room: string; limit?: number } & HistoryRange; answers: Stretch };
+  rooms: { takes: { seen?: ({ room: string } & Position)[] }; answers: RoomList };
+  create: { takes: { room: string; title?: string; private?: boolean }; answers: Joined };
+  who: { takes: { room: string }; answers: Who };
+  typing: { takes: { room: string; on: boolean }; answers: object };
   rename: { takes: { name: string }; answers: { user: string; name: string } };
 }
 
@@ -102,7 +150,7 @@ export interface Welcome {
   version: string;
   protocol: 1;
   lobby?: string;
-  limits?: { text?: number; name?: number; room?: number };
+  limits?: { text?: number; name?: number; room?: number; page?: number; rooms?: number };
   features?: string[];
 }
 
@@ -120,11 +168,34 @@ export interface Reset {
   head: number;
 }
 
+/** Somebody came into a room or left it. Large rooms tell the count only. */
+export interface Presence {
+  room: string;
+  joined: Member[];
+  /** The users who left. */
+  left: string[];
+  count: number;
+}
+
+/** Somebody, as far as one line about them needs. */
+export interface Person {
+  user: string;
+  name: string;
+}
+
+/** Who is writing in a room now. */
+export interface TypingNow {
+  room: string;
+  users: Person[];
+}
+
 /** Server to client, as socket.io-client wants to have it. */
 export interface ServerEvents {
   "palabre:welcome": (welcome: Welcome) => void;
   entry: (entry: Entry) => void;
   reset: (reset: Reset) => void;
+  presence: (presence: Presence) => void;
+  typing: (typing: TypingNow) => void;
   notice: (notice: Notice) => void;
 }
 
@@ -134,4 +205,4 @@ export type ClientEvents = {
 };
 
 /** The limits that hold where the welcome names none. */
-export const DEFAULT_LIMITS = { text: 4000, name: 40, room: 64 } as const;
+export const DEFAULT_LIMITS = { text: 4000, name: 40, room: 64, rooms: 100 } as const;

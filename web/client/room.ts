@@ -1,38 +1,49 @@
 // One room as a client lives it: it joins again after every reconnect from where it was, closes
-// holes, pages both ways, and has said what is in its outbox. What the log means is timeline.ts'
-// part, what is unsent outbox.ts'; the connection is given.
+// holes and pages both ways, or stays in the background and only counts. What the log means is
+// timeline.ts' part, what is unsent speaking.ts', what was read reading.ts'; the connection is given.
 
-import { Unanswered } from "./connection.ts";
+import { answerTo, granted, isPassing, type Link, type Patience, RETRY_MS } from "./asking.ts";
 import { Emitter } from "./emitter.ts";
-import { Outbox, type Outgoing } from "./outbox.ts";
+import { type Later, laterByTimer } from "./later.ts";
+import type { Outgoing } from "./outbox.ts";
 import type {
-  Answer,
-  Command,
   Entry,
   Joined,
+  Person,
   Position,
+  Presence,
   Refusal,
   Stretch,
-  Takes,
+  TypingNow,
+  Who,
 } from "./protocol.ts";
-import { ENTRIES_MAX, type Next, Timeline } from "./timeline.ts";
+import { Reading } from "./reading.ts";
+import { Speaking } from "./speaking.ts";
+import { ENTRIES_MAX, type Next, type Standing, Timeline } from "./timeline.ts";
+import { Typing } from "./typing.ts";
 
 /** Entries of a page. Two pages and what is held meanwhile fit into a timeline. */
 export const PAGE = 100;
 
-/** Wait before a `join` or a page that could not be had is asked for again. */
-export const RETRY_MS = 2_000;
+/** Entries that are shown before the first unread one. */
+export const CONTEXT = 50;
 
-/** What a room needs of a connection. */
-export interface Link {
-  readonly online: boolean;
-  /** Whether we are this user, or were before a reconnect. */
-  isOwn(user: string): boolean;
-  request<C extends Command>(command: C, takes: Takes<C>): Promise<Answer<C>>;
-}
+/** Where a room is opened: at its newest entries, or where reading ended. */
+export type Opening = "end" | "unread";
 
 /** How a room is lived in. */
 export interface RoomOptions {
+  /** Up to where it was read in an earlier life. A room without is new: nothing of it is unread. */
+  seen?: Position | undefined;
+  /** Where it is opened; at its end, unless told otherwise. */
+  at?: Opening;
+  /** Only counts what is unread, until `show`. */
+  background?: boolean;
+  /**
+   * Goes on behind this place, where an earlier life of the program was: every entry since is told
+   * by `entry`, as if there had been a reconnect.
+   */
+  after?: Position | undefined;
   /**
    * Reads everything that was missed, however much it is. Otherwise one page of it is read at a
    * reconnect, and the rest when `loadNewer` asks for it.
@@ -42,19 +53,25 @@ export interface RoomOptions {
   unsent?: readonly Outgoing[];
   /** Makes the id of a message. */
   newId?: () => string;
-  /** Calls later, and returns what calls it off. */
-  later?: (ms: number, then: () => void) => () => void;
+  later?: Later;
 }
 
 interface Heard {
   /** Something of the room is not as it was. */
   change: undefined;
-  /** An entry came behind the others: each one once, in order. Not live: it had been missed. */
+  /**
+   * An entry came behind the others: each one once, in order. Not live: it had been missed. In
+   * the background what was missed is counted, and not told.
+   */
   entry: { entry: Entry; live: boolean };
   /** Back after a while, with so many entries missed; they are here, or can be paged. */
   recovered: { count: number };
   /** Something in between can't be had any more. `restarted`: the log itself lost its past. */
   reset: { restarted: boolean };
+  /** Up to where the room is read now; give it as `seen` next time. */
+  seen: Position;
+  /** Who came and who left. */
+  presence: Presence;
 }
 
 /** `away`: not connected, or not yet joined. `refused`: the server does not let us in. */
@@ -64,17 +81,30 @@ export class Room extends Emitter<Heard> {
   key: string;
   phase: RoomPhase = "away";
   refusal: Refusal | undefined;
+  title: string | undefined;
+  topic: string | undefined;
+  /** How many users are in it. */
+  members = 0;
+  /** Who else is writing now. */
+  typists: readonly Person[] = [];
+  /** Not in the background. */
+  shown: boolean;
   /** Which way a page is being read. */
   loading: { older: boolean; newer: boolean } = { older: false, newer: false };
 
   readonly #link: Link;
   readonly #timeline = new Timeline();
-  readonly #outbox: Outbox;
+  readonly #speaking: Speaking;
+  readonly #reading: Reading;
+  readonly #typing: Typing;
   readonly #catchUp: boolean;
   readonly #newId: () => string;
-  readonly #later: (ms: number, then: () => void) => () => void;
+  readonly #later: Later;
   #callOffRetry: (() => void) | undefined;
-  #callOffSend: (() => void) | undefined;
+  /** Where the next join opens the room; otherwise it goes on where we are. */
+  #opening: Opening | undefined;
+  /** Entries to show before the first unread one. */
+  #context = CONTEXT;
   /** Counts connections and fresh starts: an answer to an earlier one means nothing any more. */
   #life = 0;
   /** Up to where `entry` has been told. */
@@ -86,10 +116,15 @@ export class Room extends Emitter<Heard> {
     super();
     this.#link = link;
     this.key = key;
-    this.#outbox = new Outbox(options.unsent);
+    this.shown = options.background !== true;
     this.#catchUp = options.catchUp ?? true;
-    this.#newId = options.newId ?? (() => crypto.randomUUID());
+    this.#newId = options.newId ?? newId;
     this.#later = options.later ?? laterByTimer;
+    this.#reading = new Reading(options.seen);
+    this.#speaking = new Speaking(link, this.#listeners(), this.#later, options.unsent);
+    this.#typing = new Typing((on) => this.#tellTyping(on), this.#later);
+    if (options.after !== undefined) this.#goOnFrom(options.after);
+    else if (this.shown) this.#opening = options.at ?? "end";
   }
 
   /** The stretch of the log that we hold, without holes. */
@@ -99,7 +134,7 @@ export class Room extends Emitter<Heard> {
 
   /** What we wrote and have not yet seen in the log. */
   get outgoing(): readonly Outgoing[] {
-    return this.#outbox.items;
+    return this.#speaking.outbox.items;
   }
 
   /** Whether there may be more before the first entry. */
@@ -117,6 +152,21 @@ export class Room extends Emitter<Heard> {
     return this.#timeline.head;
   }
 
+  /** Up to where we know the room: give it as `after` to go on from here in another life. */
+  get position(): Position | undefined {
+    return this.#timeline.position;
+  }
+
+  /** Up to where the room was read. */
+  get seen(): Position | undefined {
+    return this.#reading.seen;
+  }
+
+  /** How many entries were not read. */
+  get unread(): number {
+    return this.#reading.unread(this.#end);
+  }
+
   /** Whether the end is being read, and so kept. */
   get following(): boolean {
     return this.#timeline.following;
@@ -125,7 +175,7 @@ export class Room extends Emitter<Heard> {
   /** The connection stands: enters, from where we were. */
   enter(): void {
     this.#life += 1;
-    void this.#join(this.#timeline.position);
+    void this.#join();
   }
 
   /** The connection is gone. */
@@ -133,15 +183,18 @@ export class Room extends Emitter<Heard> {
     this.#life += 1;
     if (this.phase === "joined") this.phase = "away";
     this.loading = { older: false, newer: false };
+    this.typists = [];
     this.#callOffRetry?.();
-    this.#callOffSend?.();
-    this.#callOffSend = undefined;
-    this.#outbox.interrupted();
+    this.#typing.lost();
+    this.#speaking.lost();
     this.emit("change", undefined);
   }
 
   /** A live entry of this room. */
   live(entry: Entry): void {
+    if (this.typists.some(({ user }) => user === entry.user)) {
+      this.typists = this.typists.filter(({ user }) => user !== entry.user);
+    }
     this.#take(true, () => this.#timeline.live(entry));
   }
 
@@ -151,25 +204,83 @@ export class Room extends Emitter<Heard> {
     this.emit("change", undefined);
   }
 
+  /** Somebody came or left. */
+  attended(presence: Presence): void {
+    this.members = presence.count;
+    this.emit("presence", presence);
+    this.emit("change", undefined);
+  }
+
+  /** Somebody is writing, or nobody is any more. */
+  typed({ users }: TypingNow): void {
+    this.typists = users.filter(({ user }) => !this.#link.isOwn(user));
+    this.emit("change", undefined);
+  }
+
+  /**
+   * Brings the room to the front, or somewhere else in it: to its newest entries, or to where
+   * reading ended, with some entries before that.
+   */
+  show(at: Opening = "end"): void {
+    this.shown = true;
+    if (this.phase === "joined" && this.#holds(at)) {
+      this.#timeline.follow(true);
+      if (this.entries.length < CONTEXT) void this.loadOlder();
+    } else {
+      this.#opening = at;
+      this.#context = CONTEXT;
+      if (this.#link.online) this.#joinAgain();
+    }
+    this.emit("change", undefined);
+  }
+
+  /** Puts the room into the background: it stays joined, and only counts what is unread. */
+  hide(): void {
+    this.shown = false;
+    this.#opening = undefined;
+    this.#typing.set(false);
+    this.#timeline.follow(true);
+    this.emit("change", undefined);
+  }
+
+  /** Everything up to here was read; without a place, everything that we hold. */
+  read(to: Position | undefined = this.position): void {
+    if (to === undefined || !this.#reading.read(to, this.#timeline.epoch)) return;
+    this.#tellSeen();
+    this.emit("change", undefined);
+  }
+
+  /** Says that we are writing, or no longer; at every key, if you like. Sending ends it. */
+  typing(on: boolean): void {
+    if (this.phase === "joined") this.#typing.set(on);
+  }
+
+  /** Asks who is in the room. Rejects with `Refused`, or when `signal` says so. */
+  who({ signal }: Pick<Patience, "signal"> = {}): Promise<Who> {
+    return granted(this.#link.ask("who", { room: this.key }, { signal }));
+  }
+
   /** Says something, as soon as possible. `false` where too much waits already. */
-  send(text: string): boolean {
-    const message = { id: this.#newId(), text, at: Date.now() };
-    const added = this.#outbox.add(message, this.phase === "joined");
-    if (added) this.#pump();
+  send(text: string, { replyTo }: { replyTo?: Position | undefined } = {}): boolean {
+    const reply = replyTo && { replyTo: { epoch: replyTo.epoch, offset: replyTo.offset } };
+    const message = { id: this.#newId(), text, at: Date.now(), ...reply };
+    const added = this.#speaking.outbox.add(message, this.phase === "joined");
+    this.#typing.set(false);
+    if (added) this.#speaking.pump();
     this.emit("change", undefined);
     return added;
   }
 
   /** Sends again what was refused. */
   retry(id: string): void {
-    this.#outbox.retry(id);
-    this.#pump();
+    this.#speaking.outbox.retry(id);
+    this.#speaking.pump();
     this.emit("change", undefined);
   }
 
   /** Takes back what is not yet in the log. */
   cancel(id: string): Outgoing | undefined {
-    const item = this.#outbox.cancel(id);
+    const item = this.#speaking.outbox.cancel(id);
     this.emit("change", undefined);
     return item;
   }
@@ -198,24 +309,52 @@ export class Room extends Emitter<Heard> {
   /** Leaves the place that is being read for the newest entries. */
   async jumpToNewest(): Promise<void> {
     if (this.ahead > 0 && this.phase === "joined") {
-      this.#life += 1;
-      this.loading = { older: false, newer: false };
-      await this.#join(undefined);
+      this.#opening = "end";
+      await this.#joinAgain();
     }
     this.follow(true);
   }
 
-  async #join(after: Position | undefined): Promise<void> {
+  /** Whether what we hold is enough to open the room there. */
+  #holds(at: Opening): boolean {
+    const { epoch, last, older } = this.#timeline;
+    if (epoch === undefined || this.ahead > 0) return false;
+    if (at === "end" || this.unread === 0 || !older) return true;
+    const { seen } = this.#reading;
+    return seen?.epoch === epoch && (this.entries[0]?.offset ?? last + 1) <= seen.offset + 1;
+  }
+
+  #joinAgain(): Promise<void> {
+    this.#life += 1;
+    this.loading = { older: false, newer: false };
+    return this.#join();
+  }
+
+  /** What the next join asks for. `opens`: it begins a stretch there, whatever we hold. */
+  #ask(): Asked {
+    if (!this.shown) return { limit: 1 };
+    const after = this.#timeline.position;
+    if (this.#opening === undefined) return { limit: PAGE, ...(after && { after }) };
+    const { seen } = this.#reading;
+    const known = seen !== undefined && (after === undefined || after.epoch === seen.epoch);
+    if (this.#opening === "end" || !known) return { limit: PAGE };
+    const offset = Math.max(0, seen.offset - this.#context);
+    return { limit: PAGE, after: { epoch: seen.epoch, offset }, opens: seen };
+  }
+
+  async #join(): Promise<void> {
     const life = this.#life;
     this.#callOffRetry?.();
-    const takes = { room: this.key, limit: PAGE, ...(after === undefined ? {} : { after }) };
+    const asked = this.#ask();
+    const { limit, after } = asked;
+    const takes = { room: this.key, limit, ...(after && { after }) };
     const answer = await answerTo(this.#link.request("join", takes));
     if (life !== this.#life) return;
     if (answer === undefined || (!answer.ok && isPassing(answer.error))) {
       const ms = answer?.error.retryAfterMs ?? RETRY_MS;
-      this.#callOffRetry = this.#later(ms, () => void this.#join(after));
+      this.#callOffRetry = this.#later(ms, () => void this.#join());
     } else if (answer.ok) {
-      this.#joined(answer, after);
+      this.#joined(answer, asked);
     } else {
       this.phase = "refused";
       this.refusal = answer.error;
@@ -223,27 +362,54 @@ export class Room extends Emitter<Heard> {
     }
   }
 
-  #joined(answer: Joined, after: Position | undefined): void {
+  #joined(answer: Joined, asked: Asked): void {
+    const { after, opens } = asked;
+    if (opens !== undefined && isTrimmed(answer, opens) && this.#context > 0) {
+      // What comes before the first unread entry is gone; that one may still be there.
+      this.#context = 0;
+      void this.#join();
+      return;
+    }
     this.key = answer.room;
     this.phase = "joined";
     this.refusal = undefined;
-    const continues = after !== undefined && answer.reset !== true;
-    const missed = answer.head - this.head;
+    this.title = answer.title;
+    this.topic = answer.topic;
+    this.members = answer.members;
+    const opened = this.#opening;
+    this.#opening = undefined;
+    const before = { epoch: this.#timeline.epoch, head: this.head };
+    if (opens !== undefined && after !== undefined && answer.reset !== true) {
+      this.#timeline.begin(after);
+    }
+    const standing = this.#timeline.standing(answer, after);
+    const { epoch, head: offset } = answer;
     // A long absence is not scrolled past: what was being read stays, and the rest can be paged.
-    if (continues && answer.more && !this.#catchUp) this.#timeline.follow(false);
-    if (answer.reset === true) this.#lostFrom ??= after?.epoch;
+    const stays = !this.#catchUp || opens !== undefined;
+    if (standing === "continues" && answer.more && stays) this.#timeline.follow(false);
+    this.#noteLoss(answer, asked, standing, before.epoch);
     for (const entry of answer.entries) this.#sawOwn(entry);
-    if (!continues) this.#told = { epoch: answer.epoch, offset: answer.head };
+    if (standing === "apart" || opens !== undefined) this.#told = { epoch, offset };
+    if (this.#reading.begin({ epoch, offset })) this.#tellSeen();
     this.#take(false, () => this.#timeline.joined(answer, after));
     if (!this.#isJoined()) return;
     const lostFrom = this.#lostFrom;
     this.#lostFrom = undefined;
-    if (!continues && lostFrom !== undefined) {
-      this.emit("reset", { restarted: lostFrom !== answer.epoch });
-    } else if (continues && missed > 0) {
+    const missed = offset - before.head;
+    if (lostFrom !== undefined) {
+      this.emit("reset", { restarted: lostFrom !== epoch });
+    } else if (opened === undefined && before.epoch === epoch && missed > 0) {
       this.emit("recovered", { count: missed });
     }
-    this.#pump();
+    this.#speaking.pump();
+  }
+
+  /** Remembers to tell that something can't be had any more. */
+  #noteLoss(answer: Joined, { after, opens }: Asked, standing: Standing, was?: string): void {
+    if (standing !== "apart") return;
+    const lost = opens === undefined ? answer.reset === true : isTrimmed(answer, opens);
+    if (lost) this.#lostFrom ??= after?.epoch;
+    if (was !== undefined && was !== answer.epoch) this.#lostFrom ??= was;
   }
 
   async #page(
@@ -282,8 +448,7 @@ export class Room extends Emitter<Heard> {
       this.#sawOwn(entry);
       this.emit("entry", { entry, live });
     }
-    const { position } = this.#timeline;
-    if (position !== undefined) this.#outbox.covered(position);
+    this.#settle();
     if (next === "rejoin") this.#startAfresh();
     else this.#readOn();
     this.emit("change", undefined);
@@ -291,66 +456,89 @@ export class Room extends Emitter<Heard> {
 
   /** Closes what is missing at the end, where the end is being read. */
   #readOn(): void {
-    if (this.following && this.ahead > 0) void this.loadNewer();
+    if (this.shown && this.following && this.ahead > 0) void this.loadNewer();
   }
 
   /** What we hold can't be continued: takes the newest entries in its place, and says so. */
   #startAfresh(): void {
     if (this.phase !== "joined") return;
     this.phase = "away";
-    this.#life += 1;
-    this.loading = { older: false, newer: false };
     this.#lostFrom = this.#timeline.epoch;
-    void this.#join(undefined);
+    if (this.shown) this.#opening = "end";
+    void this.#joinAgain();
+  }
+
+  /** Goes on behind a place, as after a reconnect. */
+  #goOnFrom(after: Position): void {
+    this.#timeline.begin(after);
+    this.#told = this.#timeline.position;
   }
 
   #isJoined(): boolean {
     return this.phase === "joined";
   }
 
+  get #end(): Position | undefined {
+    const { epoch, head } = this.#timeline;
+    return epoch === undefined ? undefined : { epoch, offset: head };
+  }
+
   #sawOwn(entry: Entry): void {
-    if (this.#link.isOwn(entry.user)) this.#outbox.seen(entry);
+    if (!this.#link.isOwn(entry.user)) return;
+    this.#speaking.outbox.seen(entry);
+    if (this.#reading.sawOwn(entry)) this.#tellSeen();
   }
 
-  /** Sends the next message, if none is on its way. */
-  #pump(): void {
-    if (this.phase !== "joined" || this.#callOffSend !== undefined) return;
-    const item = this.#outbox.next();
-    if (item !== undefined) void this.#send(item);
-  }
-
-  async #send({ id, text }: Outgoing): Promise<void> {
-    const answer = await answerTo(this.#link.request("send", { room: this.key, id, text }));
-    const ms =
-      answer === undefined ? this.#outbox.unanswered(id) : this.#outbox.answered(id, answer);
+  /** What stands in the log where we have been is no longer on its way. */
+  #settle(): void {
     const { position } = this.#timeline;
-    if (position !== undefined) this.#outbox.covered(position);
-    if (ms > 0 && this.phase === "joined") {
-      this.#callOffSend = this.#later(ms, () => {
-        this.#callOffSend = undefined;
-        this.#pump();
-      });
-    }
-    this.#pump();
-    this.emit("change", undefined);
+    if (position !== undefined) this.#speaking.outbox.covered(position);
+  }
+
+  #tellSeen(): void {
+    const { seen } = this.#reading;
+    if (seen !== undefined) this.emit("seen", seen);
+  }
+
+  #tellTyping(on: boolean): void {
+    if (this.phase !== "joined") return;
+    void answerTo(this.#link.request("typing", { room: this.key, on }));
+  }
+
+  #listeners() {
+    const key = () => this.key;
+    const hear = () => this.phase === "joined";
+    return {
+      get key() {
+        return key();
+      },
+      get hear() {
+        return hear();
+      },
+      changed: () => {
+        this.#settle();
+        this.emit("change", undefined);
+      },
+    };
   }
 }
 
-/** The answer, or `undefined` where none came. */
-async function answerTo<A>(request: Promise<A>): Promise<A | undefined> {
-  try {
-    return await request;
-  } catch (error) {
-    if (error instanceof Unanswered) return undefined;
-    throw error;
-  }
+interface Asked {
+  limit: number;
+  after?: Position | undefined;
+  /** The place that was read, where the room is opened there. */
+  opens?: Position | undefined;
 }
 
-function isPassing(refusal: Refusal): boolean {
-  return refusal.code === "unavailable" || refusal.code === "rate_limited";
+/** Whether entries behind a place are missing from an answer that could not begin there. */
+function isTrimmed({ reset, epoch, head, entries }: Joined, place: Position): boolean {
+  if (reset !== true) return false;
+  return epoch !== place.epoch || (entries[0]?.offset ?? head + 1) > place.offset + 1;
 }
 
-function laterByTimer(ms: number, then: () => void): () => void {
-  const timer = setTimeout(then, ms);
-  return () => clearTimeout(timer);
+/** Where a page was not fetched from a safe origin, browsers give no ready-made ids. */
+function newId(): string {
+  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

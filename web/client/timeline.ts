@@ -16,6 +16,9 @@ export const HELD_MAX = 200;
  */
 export type Next = "nothing" | "read" | "rejoin";
 
+/** Whether the answer to a `join` has nothing new, goes on from what we hold, or replaces it. */
+export type Standing = "known" | "continues" | "apart";
+
 /** A stretch of one room's log, from `entries[0]` up to `last`. */
 export class Timeline {
   /** Ascending by offset, without holes, never changed in place. */
@@ -46,16 +49,38 @@ export class Timeline {
     return this.last < this.head;
   }
 
+  /** Begins behind a place, in the stead of what there was. */
+  begin({ epoch, offset }: Position): void {
+    this.#held.clear();
+    this.following = true;
+    this.entries = [];
+    this.epoch = epoch;
+    this.last = offset;
+    this.head = offset;
+    this.older = offset > 0;
+  }
+
+  /** What the answer to a `join` with `after`, or without it, is to what we hold. */
+  standing(answer: Joined, after: Position | undefined): Standing {
+    // An instance may not have heard yet of what another one has told us. It will.
+    if (answer.epoch === this.epoch && answer.head <= this.last) return "known";
+    const continues = after !== undefined && answer.reset !== true && after.epoch === this.epoch;
+    return continues ? "continues" : "apart";
+  }
+
   /** Takes the answer to a `join` with `after`, or without it. */
   joined(answer: Joined, after: Position | undefined): Next {
-    const continues = after !== undefined && answer.reset !== true && after.epoch === this.epoch;
-    if (!continues) {
-      this.#replace(answer);
-      return "nothing";
+    switch (this.standing(answer, after)) {
+      case "known":
+        return "nothing";
+      case "apart":
+        this.#replace(answer);
+        return "nothing";
+      case "continues":
+        if (answer.epoch !== this.epoch) return "rejoin";
+        this.#held.clear();
+        return this.#extend(answer, this.following);
     }
-    if (answer.epoch !== this.epoch) return "rejoin";
-    this.#held.clear();
-    return this.#extend(answer, this.following);
   }
 
   /** Takes a live entry. */

@@ -1,9 +1,10 @@
 // A room's log and a connection to it, without a network: what is asked and what comes back wait
 // in queues that the test empties step by step, in an order of its own.
 
+import type { Link } from "../client/asking.ts";
 import { Unanswered } from "../client/connection.ts";
 import type { Answer, Code, Command, Entry, Joined, Stretch, Takes } from "../client/protocol.ts";
-import type { Link, Room } from "../client/room.ts";
+import type { Room } from "../client/room.ts";
 
 export const ME = "u-me";
 
@@ -136,6 +137,10 @@ export class Pipe implements Link {
       this.#up.push(asked);
       this.#unanswered.add(asked);
     });
+  }
+
+  ask<C extends Command>(command: C, takes: Takes<C>): Promise<Answer<C>> {
+    return this.request(command, takes);
   }
 
   connect(room: Room): void {

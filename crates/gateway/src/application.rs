@@ -12,6 +12,9 @@ use crate::{Event, Handshake, Socket};
 /// A future that can be spawned.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
+/// Frames that are made or looked up one by one, as there is room for them.
+pub type Frames = Box<dyn Iterator<Item = Frame> + Send>;
+
 /// What is served over Socket.IO. No call may block.
 ///
 /// For every `Accepted` there is exactly one `disconnected`, also when the session ended while
@@ -59,6 +62,9 @@ pub struct Accepted {
     pub pid: Option<Box<str>>,
     /// Frames that go out right behind the CONNECT answer, before anything from the topics.
     pub first: Vec<Frame>,
+    /// What an earlier socket that comes back has missed. It goes out behind `first`, only as
+    /// fast as the client takes it, and what the topics receive waits until all of it is out.
+    pub missed: Option<Frames>,
     /// The application's own state of this socket; see [`Socket::state`].
     pub state: Arc<dyn Any + Send + Sync>,
 }

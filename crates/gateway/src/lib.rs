@@ -27,7 +27,7 @@ mod timers;
 mod websocket;
 mod wheel;
 
-pub use application::{Accepted, Application, BoxFuture, Connect, Refused};
+pub use application::{Accepted, Application, BoxFuture, Connect, Frames, Refused};
 pub use config::{Config, Cors, Origins};
 pub use engine::{EngineApplication, EngineSession, Flow, Message};
 pub use gateway::Gateway;

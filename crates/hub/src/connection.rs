@@ -8,6 +8,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -56,6 +57,34 @@ impl Connection {
     /// them joined, where somebody has that already.
     pub(crate) fn deliver(&self, items: &[Item<'_>], whole: Option<&Frame>) {
         self.change(|state| state.deliver(items, whole, self.outbox_bytes, &self.metrics));
+    }
+
+    /// Sends several frames as [`Self::send`] does, with one write if they fit.
+    pub fn send_all(&self, frames: &[Frame], class: Class) {
+        let items: Vec<_> = frames.iter().map(|frame| Item { frame, class }).collect();
+        self.deliver(&items, None);
+    }
+
+    /// Bytes that may wait while [`Self::room`] says that there is room, and that one may send
+    /// then at once without coming near the limit: a quarter of it.
+    pub fn room_bytes(&self) -> usize {
+        self.outbox_bytes / 4
+    }
+
+    /// Waits until at most [`Self::room_bytes`] wait, or the connection is closed: for whoever has
+    /// much to send and can do it bit by bit. For one task: only the latest one is woken.
+    pub async fn room(&self) {
+        poll_fn(|cx| self.poll_room(cx)).await;
+    }
+
+    fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.change(|state| {
+            if state.has_room(self.room_bytes()) {
+                return Poll::Ready(());
+            }
+            state.wake_for_room(cx.waker().clone());
+            Poll::Pending
+        })
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -138,16 +167,26 @@ impl Connection {
     }
 
     /// Changes the state, then does what follows from the change: the gauge, and waking the
-    /// connection's task when there is something new for it, both outside of the lock.
+    /// connection's task when there is something new for it, or whoever waits for room when there
+    /// is some, all outside of the lock.
     fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state.lock();
         let before = state.outline();
+        // Taken out first: it lies in the outbox, which the change may drop.
+        let for_room = state.take_room_waker();
         let answer = change(&mut state);
         let after = state.outline();
         let waker = if after.concerns_task(&before) { state.take_waker() } else { None };
+        let for_room = for_room.and_then(|waker| {
+            if state.has_room(self.room_bytes()) {
+                return Some(waker);
+            }
+            state.keep_room_waker(waker);
+            None
+        });
         drop(state);
         self.count_waiting(before.bytes, after.bytes);
-        if let Some(waker) = waker {
+        for waker in waker.into_iter().chain(for_room) {
             waker.wake();
         }
         answer

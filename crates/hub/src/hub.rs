@@ -99,6 +99,15 @@ impl Hub {
         self.tell(key, Command::Close { key, reason }).await;
     }
 
+    /// Closes the connections of all sockets of a topic, behind everything that was sent before.
+    pub async fn close_topic(&self, topic: Topic, reason: CloseReason) {
+        for shard in &self.0.shards {
+            if shard.send(Command::CloseTopic { topic, reason }).await.is_err() {
+                report_ended_shard();
+            }
+        }
+    }
+
     /// Sends publications to the sockets of their topics, in order. All shards get all batches in
     /// the same order, also with several callers. If the future is dropped early, no shard gets
     /// the batch.

@@ -29,6 +29,7 @@ pub(crate) enum Command {
     Release { key: SocketKey, first: Vec<Frame> },
     Send { key: SocketKey, frame: Frame, class: Class },
     Close { key: SocketKey, reason: CloseReason },
+    CloseTopic { topic: Topic, reason: CloseReason },
     Publish(Arc<[Publication]>),
 }
 
@@ -66,6 +67,7 @@ impl Shard {
     async fn carry_out(&mut self, command: Command) {
         match command {
             Command::Publish(publications) => self.gather(&publications).await,
+            Command::CloseTopic { topic, reason } => self.close_topic(topic, reason).await,
             Command::Attach { key, connection } => {
                 self.roster.attach(key, connection, self.batch.end());
             }
@@ -101,6 +103,16 @@ impl Shard {
                 if let Some(socket) = self.settle(key) {
                     socket.close(reason);
                 }
+            }
+        }
+    }
+
+    async fn close_topic(&mut self, topic: Topic, reason: CloseReason) {
+        self.flush().await;
+        let (members, sockets) = self.roster.members(topic);
+        for key in members {
+            if let Some(socket) = sockets.get_mut(key) {
+                socket.close(reason);
             }
         }
     }

@@ -295,6 +295,34 @@ async fn close_comes_behind_what_was_sent_before() {
 }
 
 #[tokio::test]
+async fn closing_a_topic_closes_its_sockets_behind_what_was_published() {
+    let house = House::new(2, Limits::default());
+    let mut members = Vec::new();
+    for _ in 0..4 {
+        let (key, connection) = house.polling_socket().await;
+        house.hub.enter(key, Topic(1)).await;
+        members.push(connection);
+    }
+    let (other, bystander) = house.polling_socket().await;
+    house.hub.enter(other, Topic(2)).await;
+    house.hub.publish(vec![lasting(1, 1)]).await;
+    house.hub.close_topic(Topic(1), CloseReason::LogReset).await;
+    house.hub.publish(vec![lasting(1, 2), lasting(2, 3)]).await;
+    poll_until(&bystander, &frame(3)).await;
+    for connection in members {
+        soon(async {
+            while connection.closed().is_none() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert_eq!(connection.closed(), Some(CloseReason::LogReset));
+        assert_eq!(connection.take(16, 1000), [frame(1)]);
+    }
+    assert_eq!(bystander.closed(), None);
+}
+
+#[tokio::test]
 async fn detached_socket_leaves_nothing_behind() {
     let house = House::new(1, Limits::default());
     let (first, connection) = house.polling_socket().await;

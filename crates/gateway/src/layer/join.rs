@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use hub::{Class, CloseReason, SocketKey};
+use hub::{Class, CloseReason, Connection, SocketKey};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use wire::Frame;
 use wire::socket::{Packet, connect_answer, connect_error};
 
 use super::{Attached, Membership, Namespaces};
-use crate::{Accepted, Connect, Flow, Refused, Session, Socket, ids};
+use crate::{Accepted, Connect, Flow, Frames, Refused, Session, Socket, ids};
+
+/// What a frame counts beside its bytes while missed frames are handed over: about the memory of
+/// its place in the outbox, so that a thousand tiny frames don't fill that.
+const HAND_OVER_PLACE_BYTES: usize = 64;
 
 impl Namespaces {
     /// Handles a CONNECT packet. The rest of the session goes on while the application decides.
@@ -93,8 +98,14 @@ impl Namespaces {
             self.tell_disconnected(&socket, reason);
             return self.detach(vec![key]);
         }
-        let first = std::iter::once(answer).chain(accepted.first).collect();
-        self.shared.hub.release(key, first).await;
+        let first: Vec<Frame> = std::iter::once(answer).chain(accepted.first).collect();
+        let Some(missed) = accepted.missed else {
+            return self.shared.hub.release(key, first).await;
+        };
+        // The socket is held, so nothing from its topics can come in between.
+        session.connection().send_all(&first, Class::Lasting);
+        hand_over(session.connection(), missed).await;
+        self.shared.hub.release(key, Vec::new()).await;
     }
 
     /// From here on the socket gets its events; `Err` if the session has ended meanwhile.
@@ -114,6 +125,30 @@ impl Namespaces {
         if let Some(place) = state.place_of(namespace) {
             state.namespaces.swap_remove(place);
         }
+    }
+}
+
+/// Sends frames as fast as the client takes them: so much may have been missed that the outbox
+/// could not hold it. Returns when there is room again behind the last, or at the end of the
+/// connection, which the heartbeat brings about where a client takes nothing.
+async fn hand_over(connection: &Connection, missed: Frames) {
+    let mut missed = missed.peekable();
+    loop {
+        connection.room().await;
+        if connection.closed().is_some() {
+            return;
+        }
+        let mut batch = Vec::new();
+        let mut left = connection.room_bytes();
+        while let Some(frame) = missed.next_if(|frame| batch.is_empty() || frame.len() < left) {
+            left = left.saturating_sub(frame.len() + HAND_OVER_PLACE_BYTES);
+            batch.push(frame);
+        }
+        if batch.is_empty() {
+            return;
+        }
+        connection.send_all(&batch, Class::Lasting);
+        tokio::task::yield_now().await;
     }
 }
 

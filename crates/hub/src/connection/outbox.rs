@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::task::Waker;
 
 use wire::Frame;
 
@@ -44,6 +45,8 @@ pub(crate) struct Outbox {
     /// How much of the first frame is written. Such a frame must be finished: the peer has the
     /// beginning of it.
     written: usize,
+    /// Who waits until there is room; here, since nobody has to while nothing waits.
+    pub(crate) room: Option<Waker>,
 }
 
 impl Outbox {

@@ -80,6 +80,29 @@ impl State {
         self.waker.take()
     }
 
+    /// Whether so few bytes wait; a closed connection has room for whoever must learn of it.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        self.is_closed() || self.pending_bytes() <= bytes
+    }
+
+    /// Only while something waits there is somebody to wake for room.
+    pub(super) fn wake_for_room(&mut self, waker: Waker) {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.room = Some(waker);
+        }
+    }
+
+    pub(super) fn take_room_waker(&mut self) -> Option<Waker> {
+        self.outbox.as_mut()?.room.take()
+    }
+
+    /// Puts back what was taken out, unless another has come meanwhile.
+    pub(super) fn keep_room_waker(&mut self, waker: Waker) {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.room.get_or_insert(waker);
+        }
+    }
+
     pub(super) fn deliver(
         &mut self,
         items: &[Item<'_>],

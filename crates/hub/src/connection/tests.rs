@@ -127,6 +127,37 @@ fn at_the_limit_ephemeral_frames_go_first_then_the_connection() {
 }
 
 #[test]
+fn who_waits_for_room_is_woken_when_there_is_some() {
+    let frame = Frame::text(&"x".repeat(1000));
+    let (connection, _) = connection(40 * frame.len());
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&wakes));
+    let mut cx = Context::from_waker(&waker);
+    assert_eq!(connection.poll_room(&mut cx), Poll::Ready(()), "nothing waits");
+    let frames = vec![frame.clone(); 6];
+    connection.send_all(&frames, Class::Lasting);
+    assert_eq!(connection.poll_room(&mut cx), Poll::Ready(()), "less than a quarter waits");
+    connection.send_all(&frames, Class::Lasting);
+    assert_eq!(connection.poll_room(&mut cx), Poll::Pending);
+    connection.take(1, 9999);
+    assert_eq!(wakes.count(), 0, "there are eleven of forty");
+    connection.take(1, 9999);
+    assert_eq!(wakes.count(), 1);
+    assert_eq!(connection.poll_room(&mut cx), Poll::Ready(()));
+    let close = |connection: &Connection| {
+        connection.close(CloseReason::PingTimeout);
+    };
+    for end in [close, Connection::discard] {
+        let (connection, _) = self::connection(frame.len());
+        connection.send(&frame, Class::Lasting);
+        assert_eq!(connection.poll_room(&mut cx), Poll::Pending);
+        let before = wakes.count();
+        end(&connection);
+        assert_eq!(wakes.count(), before + 1, "who waits learns of the end");
+    }
+}
+
+#[test]
 fn tiny_frames_count_with_their_place() {
     let (connection, _) = connection(100 * PLACE_BYTES);
     for _ in 0..90 {

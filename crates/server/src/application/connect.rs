@@ -58,6 +58,7 @@ impl Chat {
             sid: None,
             pid: None,
             first: vec![wire::socket::event("/", "palabre:welcome", &[&welcome])],
+            missed: None,
             state: Arc::new(Member::new(Audience::Palabre, user, name)),
         })
     }
@@ -79,6 +80,7 @@ impl Chat {
             sid: None,
             pid: pid.map(Into::into),
             first: vec![wire::socket::event("/", "palabre:welcome", &args)],
+            missed: None,
             state: Arc::new(member),
         })
     }

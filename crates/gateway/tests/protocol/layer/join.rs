@@ -65,6 +65,7 @@ async fn the_application_sees_who_asks_and_chooses_the_answer() {
                     sid: Some("earlier-socket-id-20".into()),
                     pid: Some("private".into()),
                     first: vec![hello, socket::event("/", "second", &[])],
+                    missed: None,
                     state: Arc::new(()),
                 })
             })
@@ -79,6 +80,41 @@ async fn the_application_sees_who_asks_and_chooses_the_answer() {
     assert_eq!(socket.message().await, answer);
     assert_eq!(socket.message().await, r#"42["hello",{"b":1,"a":2},"deep blue"]"#);
     assert_eq!(socket.message().await, r#"42["second"]"#);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_missed_is_paced_and_goes_before_what_is_live() {
+    const MISSED: usize = 400;
+    let (keys, mut entered) = tokio::sync::mpsc::channel(1);
+    let (server, mut seen) = scripted(move |script| {
+        script.on_connect(move |request| {
+            let keys = keys.clone();
+            Box::pin(async move {
+                keys.send(request.key).await.expect("the test listens");
+                // More than an outbox holds, and than the kernel takes by itself.
+                let padding = format!("\"{}\"", "x".repeat(40_000));
+                let missed = (0..MISSED)
+                    .map(move |n| socket::event("/", "missed", &[&n.to_string(), &padding]));
+                let first = vec![socket::event("/", "first", &[])];
+                Ok(Accepted { missed: Some(Box::new(missed)), ..accepted(first) })
+            })
+        })
+    })
+    .await;
+    let mut client = server.websocket().await;
+    client.send("40").await;
+    let key = entered.recv().await.expect("a key");
+    server.hub.enter(key, Topic(7)).await;
+    let frame = socket::event("/", "live", &[]);
+    server.hub.publish(vec![Publication { topic: Topic(7), frame, class: Class::Lasting }]).await;
+    assert!(client.message().await.starts_with("40"));
+    assert_eq!(client.message().await, "42[\"first\"]");
+    for number in 0..MISSED {
+        let message = client.message().await;
+        assert!(message.starts_with(&format!("42[\"missed\",{number},")), "{}", &message[..40]);
+    }
+    assert_eq!(client.message().await, "42[\"live\"]");
+    seen.nobody_left();
 }
 
 /// Connects wait for the permits that the test gives.

@@ -1,14 +1,20 @@
 //! The log in the process itself: SQLite on disk, or in memory only. One thread writes, a few
 //! read. This file turns the contract's calls into jobs for them; the directory is left to
 //! `directory`, the tables to `schema`, writing to `writer` and `append`, reading to `read`,
-//! retention to `sweep`, deliveries to `followers`.
+//! retention to `sweep`, deliveries to `followers`; what lies beside the log to `instances`,
+//! `sessions` and `mail`.
 
 mod append;
 mod directory;
 mod followers;
+mod instances;
+mod mail;
 mod queue;
 mod read;
+mod rooms;
 mod schema;
+mod sessions;
+mod shared;
 mod sweep;
 mod writer;
 
@@ -25,14 +31,20 @@ use tokio::{
 use self::{
     directory::Directory,
     followers::Followers,
+    instances::Registry,
+    mail::PostOffice,
     queue::{Queue, Turned},
     read::Kept,
+    rooms::NewRoom,
+    sessions::Desk,
+    shared::{Claim, Clock, Job, Shared, Waiting},
     sweep::Sweeper,
-    writer::{Claim, Clock, Job, Shared, Waiting, Writer},
+    writer::Writer,
 };
 use crate::{
     Answer, AppendError, Appended, Broker, Delivery, Description, Draft, Error, Head, Limits,
-    Partition, PartitionPage, Range, RoomPage, Secret, State,
+    Partition, PartitionPage, ROOM_ABOUT_BYTES_MAX, Range, RoomList, RoomPage, Secret, State,
+    limits::fits,
 };
 
 /// Connections that read from a log on disk, each with a thread of its own.
@@ -74,7 +86,10 @@ impl Embedded {
         let shared = Arc::new(Shared {
             jobs: Queue::new(limits.append_queue_bytes),
             reads: Queue::new(READS_WAITING_MAX),
+            sessions: Queue::new(sessions::WAITING_BYTES_MAX),
             followers: Followers::new(limits.delivery_queue),
+            registry: Registry::default(),
+            post_office: PostOffice::default(),
             state: Mutex::new(State::Connected),
             limits,
             clock,
@@ -96,10 +111,11 @@ impl Embedded {
         let mut readers = Vec::new();
         for connection in connections {
             let shared = Arc::clone(&shared);
-            readers.push(start("palabre-read", move || writer::read_all(&shared, connection))?);
+            readers.push(start("palabre-read", move || shared::read_all(&shared, connection))?);
         }
-        let sweeper = Sweeper::default();
-        let writer = Writer { shared, db, tip, sweeper, readers, directory, closed: set_closed };
+        let (sweeper, desk) = (Sweeper::default(), Desk::default());
+        let closed = set_closed;
+        let writer = Writer { shared, db, tip, sweeper, desk, readers, directory, closed };
         start("palabre-write", move || writer.run())?;
         Ok(embedded)
     }
@@ -122,36 +138,9 @@ impl Embedded {
         } else {
             self.shared.reads.push(job, 1)
         };
-        self.answer(queued, receiver)
-    }
-
-    /// The answer of a job, or why there is none in time.
-    fn answer<T: Send + 'static>(
-        &self,
-        queued: Result<(), Turned>,
-        receiver: oneshot::Receiver<Result<T, Error>>,
-    ) -> Answer<Result<T, Error>> {
-        let deadline = Instant::now() + self.shared.limits.append_wait;
-        Box::pin(async move {
-            match queued {
-                Ok(()) => {}
-                Err(Turned::Closed) => return Err(closed()),
-                Err(Turned::Full | Turned::TooBig) => {
-                    return Err(Error::Unavailable("too much waits for the store".into()));
-                }
-            }
-            match timeout_at(deadline, receiver).await {
-                Ok(Ok(answer)) => answer,
-                Ok(Err(_)) => Err(closed()),
-                Err(_) => Err(Error::Unavailable("the store did not answer in time".into())),
-            }
-        })
+        self.shared.answer(queued, receiver)
     }
 }
-
-impl crate::Instances for Embedded {}
-impl crate::Sessions for Embedded {}
-impl crate::Mail for Embedded {}
 
 impl Broker for Embedded {
     fn description(&self) -> Description {
@@ -219,6 +208,20 @@ impl Broker for Embedded {
         self.read(move |db, kept| read::room(db, kept, &room, range, limit))
     }
 
+    fn create_room(&self, room: &str, about: Bytes) -> Answer<Result<bool, Error>> {
+        if let Err(refused) = fits("what is known of the room", about.len(), ROOM_ABOUT_BYTES_MAX) {
+            return Box::pin(async { Err(refused) });
+        }
+        let (answer, receiver) = oneshot::channel();
+        let weight = JOB_WEIGHT + room.len() + about.len();
+        let job = Job::CreateRoom { room: NewRoom { room: room.into(), about }, answer };
+        self.shared.answer(self.shared.jobs.push(job, weight), receiver)
+    }
+
+    fn rooms(&self, limit: usize) -> Answer<Result<RoomList, Error>> {
+        self.read(move |db, kept| rooms::list(db, kept, limit))
+    }
+
     fn signal(&self, room: &str, bytes: Bytes) -> Answer<Result<(), Error>> {
         let open = !*self.closed.borrow();
         if open && self.shared.followers.publish(&[Delivery::Signal { room: room.into(), bytes }]) {
@@ -234,7 +237,7 @@ impl Broker for Embedded {
         let (answer, receiver) = oneshot::channel();
         let job = Job::Heartbeat { instance: instance.into(), answer };
         let queued = self.shared.jobs.push(job, JOB_WEIGHT + instance.len());
-        self.answer(queued, receiver)
+        self.shared.answer(queued, receiver)
     }
 
     fn secret(&self, proposal: Secret) -> Answer<Result<Secret, Error>> {
@@ -243,7 +246,7 @@ impl Broker for Embedded {
             // Nobody waits for it any more only if the caller has gone.
             let _ = sender.send(schema::secret(db, proposal));
         }));
-        self.answer(self.shared.jobs.push(job, JOB_WEIGHT), receiver)
+        self.shared.answer(self.shared.jobs.push(job, JOB_WEIGHT), receiver)
     }
 
     fn state(&self) -> State {
@@ -254,6 +257,7 @@ impl Broker for Embedded {
     }
 
     fn close(&self) -> Answer<()> {
+        self.shared.sessions.close();
         self.shared.jobs.close();
         let mut closed = self.closed.clone();
         Box::pin(async move {
@@ -265,6 +269,7 @@ impl Broker for Embedded {
 
 impl Drop for Embedded {
     fn drop(&mut self) {
+        self.shared.sessions.close();
         self.shared.jobs.close();
         self.shared.reads.close();
     }

@@ -59,7 +59,13 @@ impl Place for Log {
 
 impl LastingPlace for Log {
     fn write_newer_schema(&self) -> Answer<()> {
-        self.meddle("PRAGMA user_version = 2")
+        let file = self.path().unwrap().join("palabre.sqlite");
+        Box::pin(async move {
+            let db = rusqlite::Connection::open(file).unwrap();
+            let version: u32 =
+                db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+            db.pragma_update(None, "user_version", version + 1).unwrap();
+        })
     }
 
     fn break_appends(&self, broken: bool) -> Answer<()> {

@@ -7,8 +7,8 @@ use super::schema::{Tip, signed, unsigned};
 use crate::{AppendError, Appended, Draft};
 
 /// Finds the entry that the draft made before, or stores it behind `tip`, at a time that is not
-/// before the tip's. On an error, also one
-/// that is no failure of SQLite, the caller undoes whatever was written.
+/// before the tip's. On an error, also one that is no failure of SQLite, the caller undoes whatever
+/// was written.
 pub(super) fn append(
     db: &Connection,
     draft: &Draft,
@@ -31,7 +31,7 @@ pub(super) fn append(
         return Ok(Err(AppendError::Refused(refused)));
     }
     let (seq, at) = (tip.seq + 1, now);
-    let (room, offset) = advance(db, room, &draft.room)?;
+    let (room, offset) = advance(db, room, &draft.room, at)?;
     db.prepare_cached(
         "INSERT INTO entries (seq, room, offset, at, user, id, target, bytes)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -137,14 +137,22 @@ fn redact(
 }
 
 /// Takes the next offset of the room, which begins with its first one.
-fn advance(db: &Connection, room: Option<Room>, name: &str) -> rusqlite::Result<(i64, u64)> {
+fn advance(
+    db: &Connection,
+    room: Option<Room>,
+    name: &str,
+    at: u64,
+) -> rusqlite::Result<(i64, u64)> {
     let Some(room) = room else {
-        db.prepare_cached("INSERT INTO rooms (name, head, trimmed) VALUES (?1, 1, 0)")?
-            .execute([name])?;
+        db.prepare_cached("INSERT INTO rooms (name, head, trimmed, at) VALUES (?1, 1, 0, ?2)")?
+            .execute(params![name, signed(at)])?;
         return Ok((db.last_insert_rowid(), 1));
     };
     let offset = room.head + 1;
-    db.prepare_cached("UPDATE rooms SET head = ?2 WHERE key = ?1")?
-        .execute(params![room.key, signed(offset)])?;
+    db.prepare_cached("UPDATE rooms SET head = ?2, at = ?3 WHERE key = ?1")?.execute(params![
+        room.key,
+        signed(offset),
+        signed(at)
+    ])?;
     Ok((room.key, offset))
 }

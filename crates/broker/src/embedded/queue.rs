@@ -18,6 +18,8 @@ struct Waiting<T> {
     jobs: VecDeque<(usize, T)>,
     weight: usize,
     closed: bool,
+    /// Somebody wants the thread to look around, even if it wasn't waiting just then.
+    woken: bool,
 }
 
 /// Why something can't wait here.
@@ -41,7 +43,7 @@ pub(super) enum Taken<T> {
 
 impl<T> Queue<T> {
     pub(super) fn new(weight_max: usize) -> Self {
-        let waiting = Waiting { jobs: VecDeque::new(), weight: 0, closed: false };
+        let waiting = Waiting { jobs: VecDeque::new(), weight: 0, closed: false, woken: false };
         Self { waiting: Mutex::new(waiting), changed: Condvar::new(), weight_max }
     }
 
@@ -67,9 +69,10 @@ impl<T> Queue<T> {
     /// `patience`.
     pub(super) fn take(&self, count_max: usize, patience: Duration) -> Taken<T> {
         let mut waiting = self.waiting.lock();
-        if waiting.jobs.is_empty() && !waiting.closed {
+        if waiting.jobs.is_empty() && !waiting.closed && !waiting.woken {
             self.changed.wait_for(&mut waiting, patience);
         }
+        waiting.woken = false;
         if waiting.jobs.is_empty() && waiting.closed {
             return Taken::Closed;
         }
@@ -80,8 +83,9 @@ impl<T> Queue<T> {
         Taken::Jobs(jobs)
     }
 
-    /// Lets a thread that waits look around.
+    /// Lets the thread look around: now if it waits, else the next time it would.
     pub(super) fn wake(&self) {
+        self.waiting.lock().woken = true;
         self.changed.notify_one();
     }
 
@@ -131,6 +135,19 @@ mod tests {
         assert_eq!(queue.push('b', 1), Err(Turned::Closed));
         assert_eq!(taken(&queue, 9), Some(vec!['a']));
         assert_eq!(taken(&queue, 9), None);
+    }
+
+    #[test]
+    fn waking_is_not_forgotten_by_who_was_not_waiting() {
+        let queue = Queue::<char>::new(10);
+        queue.wake();
+        let (sender, taken) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            // Without an end to its patience it comes back for that reason only.
+            queue.take(9, Duration::MAX);
+            sender.send(()).unwrap();
+        });
+        taken.recv_timeout(Duration::from_secs(30)).expect("it looked around");
     }
 
     #[test]

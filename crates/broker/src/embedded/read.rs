@@ -1,6 +1,7 @@
 //! How the log is read, inside a transaction that sees one state of it. What has passed a limit is
 //! not shown, whether or not `sweep` has deleted it yet.
 
+use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::schema::{parse_epoch, signed, unsigned};
@@ -68,9 +69,9 @@ pub(super) fn room(
     let Head { epoch, seq } = head(db)?;
     let Some(room) = Room::find(db, name)? else {
         return Ok(RoomPage {
-            about: None,
             epoch,
             head: 0,
+            about: None,
             seq,
             records: Vec::new(),
             targeting: Vec::new(),
@@ -78,6 +79,7 @@ pub(super) fn room(
             reaches_back: true,
         });
     };
+    let about = room.about(db)?;
     let floor = room.floor(db, kept)?;
     let limit = limit.min(PAGE_MAX);
     // One more than asked shows whether there is more.
@@ -101,7 +103,7 @@ pub(super) fn room(
     }
     let reaches_back = if let Range::After(after) = range { floor <= after } else { floor == 0 };
     let targeting = targeting(db, &room, floor, &records)?;
-    Ok(RoomPage { epoch, head: room.head, seq, records, about: None, targeting, more, reaches_back })
+    Ok(RoomPage { epoch, head: room.head, about, seq, records, targeting, more, reaches_back })
 }
 
 /// The newest entries outside the page that target an entry of it, ascending.
@@ -141,6 +143,12 @@ impl Room {
     fn find(db: &Connection, name: &str) -> Result<Option<Self>, Error> {
         let mut find = db.prepare_cached("SELECT key, head, trimmed FROM rooms WHERE name = ?1")?;
         Ok(find.query_row([name], Self::of).optional()?)
+    }
+
+    fn about(&self, db: &Connection) -> Result<Option<Bytes>, Error> {
+        let mut about = db.prepare_cached("SELECT about FROM rooms WHERE key = ?1")?;
+        let about: Option<Vec<u8>> = about.query_row([self.key], |row| row.get(0))?;
+        Ok(about.map(Into::into))
     }
 
     /// Reads `key, head, trimmed`.
@@ -192,7 +200,7 @@ fn first_since(
     Ok(old)
 }
 
-fn count(limit: usize) -> i64 {
+pub(super) fn count(limit: usize) -> i64 {
     signed(limit as u64)
 }
 

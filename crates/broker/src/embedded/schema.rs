@@ -9,7 +9,7 @@ use crate::{Epoch, Error, Secret};
 
 /// Each step makes the schema one version newer; a released step never changes. The newest
 /// version that this release knows is their number.
-const STEPS: &[&str] = &[include_str!("schema_1.sql")];
+const STEPS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 /// Says that the file is a palabre log (`file` and `PRAGMA application_id` show it): "plbr".
 const APPLICATION_ID: i32 = 0x706c_6272;
@@ -37,6 +37,24 @@ pub(super) struct Tip {
     pub(super) seq: u64,
     /// When the newest entry was made; time never goes back behind it.
     pub(super) at: u64,
+}
+
+/// What a commit outlives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// The end of the process, however it ends.
+    OfProcess,
+    /// A loss of power too: the disk is waited for.
+    OfMachine,
+}
+
+/// Sets what the next commits of a connection outlive. Without effect inside a transaction.
+pub(super) fn durability(db: &Connection, durability: Durability) -> Result<(), Error> {
+    let synchronous = match durability {
+        Durability::OfProcess => "normal",
+        Durability::OfMachine => "full",
+    };
+    Ok(db.pragma_update(None, "synchronous", synchronous)?)
 }
 
 /// Opens the database for the one that writes, and creates or migrates it.
@@ -91,7 +109,7 @@ fn set_up_on_disk(db: &Connection) -> Result<(), Error> {
         let text = format!("no write-ahead log is possible here (SQLite offers {mode:?})");
         return Err(Error::Unavailable(text));
     }
-    db.pragma_update(None, "synchronous", "full")?;
+    durability(db, Durability::OfMachine)?;
     db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     Ok(db.pragma_update(None, "journal_size_limit", JOURNAL_BYTES_MAX)?)
 }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use super::{
     read::{Kept, Room, head, partition_floor, since},
     schema::{signed, unsigned},
+    sessions,
 };
 use crate::{Error, Limits};
 
@@ -32,6 +33,8 @@ pub(super) struct Sweeper {
 enum Round {
     /// Ids that are remembered no more.
     Ids,
+    /// Session records whose life is over.
+    Sessions,
     /// Entries of the rooms with a greater key.
     Rooms { after: i64 },
 }
@@ -59,6 +62,10 @@ impl Sweeper {
         let work = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         self.round = match round {
             Round::Ids => forget_ids(&work, since(now, limits.id_window))?,
+            Round::Sessions => {
+                let more = sessions::sweep(&work, now, ROWS_PER_STEP)?;
+                Some(if more { Round::Sessions } else { Round::Rooms { after: i64::MIN } })
+            }
             Round::Rooms { after } => trim_rooms(&work, limits, now, after)?,
         };
         Ok(work.commit()?)
@@ -82,7 +89,7 @@ fn forget_ids(db: &Connection, remembered_since: u64) -> Result<Option<Round>, E
         db.prepare_cached("DELETE FROM ids WHERE seq <= ?1")?.execute([last])?;
     }
     let more = count == ROWS_PER_STEP;
-    Ok(Some(if more { Round::Ids } else { Round::Rooms { after: i64::MIN } }))
+    Ok(Some(if more { Round::Ids } else { Round::Sessions }))
 }
 
 /// Trims the next rooms. Says what to do next.

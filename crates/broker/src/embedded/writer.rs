@@ -1,29 +1,23 @@
 //! The thread that owns the writing connection: it groups what waits into one transaction, and
 //! delivers and answers after the commit. In memory it reads too.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::JoinHandle,
-    time::Duration,
-};
+use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
-use parking_lot::Mutex;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
 use super::{
     append::append,
     directory::Directory,
-    followers::Followers,
-    queue::{Queue, Taken},
+    queue::Taken,
     read::since,
+    rooms::{self, NewRoom},
     schema::{Tip, signed, tip},
+    sessions::Desk,
+    shared::{Abandon, Job, Shared, Waiting},
     sweep::{ROUND_EVERY, Sweeper},
 };
-use crate::{AppendError, Appended, Delivery, Draft, Error, Head, Limits, Record, State};
+use crate::{AppendError, Appended, Delivery, Draft, Error, Head, Record, State};
 
 /// Entries that one commit makes durable. Whatever waits goes together, without any delay; this
 /// only bounds how long the first one waits for the last one.
@@ -37,56 +31,13 @@ const PROBE: &str = "CREATE TABLE probe (bytes BLOB) STRICT;
     INSERT INTO probe VALUES (zeroblob(16384));
     DROP TABLE probe";
 
-/// The log's clock, in milliseconds since 1970.
-pub(super) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
-
-/// Something to do with a connection.
-pub(super) type Read = Box<dyn FnOnce(&mut Connection) + Send>;
-
-/// What waits for the writer.
-pub(super) enum Job {
-    Append(Waiting),
-    Heartbeat { instance: Box<str>, answer: oneshot::Sender<Result<(), Error>> },
-    Read(Read),
-}
-
-/// An append that waits.
-pub(super) struct Waiting {
-    pub(super) draft: Draft,
-    pub(super) claim: Claim,
-    pub(super) answer: oneshot::Sender<Result<Appended, AppendError>>,
-}
-
-/// Who decides about an append that waits: the writer that begins with it, or the caller whose
-/// patience ends.
-#[derive(Clone, Default)]
-pub(super) struct Claim(Arc<AtomicBool>);
-
-impl Claim {
-    /// Says whether this is the first one to ask.
-    pub(super) fn take(&self) -> bool {
-        !self.0.swap(true, Ordering::AcqRel)
-    }
-}
-
-/// What the writer shares with the callers.
-pub(super) struct Shared {
-    pub(super) jobs: Queue<Job>,
-    /// Empty in memory, where the writer reads.
-    pub(super) reads: Queue<Read>,
-    pub(super) followers: Followers,
-    /// Whether the last write succeeded.
-    pub(super) state: Mutex<State>,
-    pub(super) limits: Limits,
-    pub(super) clock: Clock,
-}
-
 /// The writer's own.
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) db: Connection,
     pub(super) tip: Tip,
     pub(super) sweeper: Sweeper,
+    pub(super) desk: Desk,
     pub(super) readers: Vec<JoinHandle<()>>,
     /// Freed last of all.
     pub(super) directory: Option<Directory>,
@@ -100,9 +51,10 @@ impl Writer {
         // Also when this thread panics: nobody may wait for an answer that can't come.
         let guard = Abandon(Arc::clone(&self.shared));
         let mut lagging = false;
+        let mut busy = false;
         loop {
             let patience = match () {
-                () if self.sweeper.is_busy() => Duration::ZERO,
+                () if busy || self.sweeper.is_busy() => Duration::ZERO,
                 () if lagging => LAG_CHECK,
                 () => ROUND_EVERY,
             };
@@ -110,33 +62,54 @@ impl Writer {
                 Taken::Jobs(jobs) => self.serve(jobs),
                 Taken::Closed => break,
             }
+            busy = self.keep_sessions();
             lagging = self.shared.followers.nudge();
             self.sweep();
         }
+        while self.keep_sessions() {}
         drop(guard);
         self.end();
     }
 
     fn serve(&mut self, jobs: Vec<Job>) {
         let mut appends = Vec::new();
+        let mut rooms = Vec::new();
         let mut others = Vec::new();
         for job in jobs {
             match job {
+                Job::CreateRoom { room, answer } => rooms.push((room, answer)),
                 Job::Append(waiting) if waiting.claim.take() => appends.push(waiting),
                 // Its caller has given up and said so.
                 Job::Append(_) => {}
                 other => others.push(other),
             }
         }
+        if !rooms.is_empty() {
+            self.create(rooms);
+        }
         if !appends.is_empty() {
             self.append(appends);
         }
         for job in others {
             match job {
-                Job::Append(_) => {}
+                Job::Append(_) | Job::CreateRoom { .. } => {}
                 Job::Heartbeat { instance, answer } => self.heartbeat(instance, answer),
                 Job::Read(read) => read(&mut self.db),
             }
+        }
+    }
+
+    fn create(&mut self, rooms: Vec<(NewRoom, oneshot::Sender<Result<bool, Error>>)>) {
+        let now = (self.shared.clock)().max(self.tip.at);
+        let wanted = rooms.iter().map(|(room, _)| room);
+        let settled = self.desk.settle(&self.db);
+        let made = settled.and_then(|()| rooms::create(&mut self.db, wanted, now));
+        if let Err(error) = &made {
+            self.note(Some(error.to_string()));
+        }
+        for (place, (_, answer)) in rooms.into_iter().enumerate() {
+            // Nobody waits for it any more only if the caller has gone.
+            let _ = answer.send(made.as_ref().map(|made| made[place]).map_err(Error::clone));
         }
     }
 
@@ -180,6 +153,7 @@ impl Writer {
 
     fn store(&mut self, appends: &[Waiting]) -> Result<Stored, Failed> {
         let not_stored = |error: rusqlite::Error| Failed::new(&error, false);
+        self.desk.settle(&self.db).map_err(|error| Failed::new(&error, false))?;
         let mut work = self
             .db
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -243,8 +217,17 @@ impl Writer {
         work.commit()
     }
 
+    /// Says whether there is more to do.
+    fn keep_sessions(&mut self) -> bool {
+        let Shared { sessions, limits, clock, .. } = &*self.shared;
+        self.desk.work(&mut self.db, sessions, limits.sessions as u64, clock())
+    }
+
     fn sweep(&mut self) {
         let now = (self.shared.clock)();
+        if self.sweeper.is_busy() {
+            self.desk.recount();
+        }
         if let Err(error) = self.sweeper.step(&mut self.db, &self.shared.limits, now) {
             tracing::warn!(%error, "old entries could not be deleted; trying again later");
         }
@@ -297,7 +280,7 @@ struct Failed {
 }
 
 impl Failed {
-    fn new(error: &rusqlite::Error, perhaps_stored: bool) -> Self {
+    fn new(error: &dyn std::error::Error, perhaps_stored: bool) -> Self {
         Self { perhaps_stored, reason: error.to_string() }
     }
 }
@@ -306,25 +289,4 @@ fn record(draft: Draft, appended: &Appended) -> Record {
     let Draft { room, user, id, bytes, target, redact: _, content: _ } = draft;
     let Appended { seq, offset, at, .. } = *appended;
     Record { seq, offset, at, room, user, id, target, bytes }
-}
-
-/// Ends all that waits for the writer.
-struct Abandon(Arc<Shared>);
-
-impl Drop for Abandon {
-    fn drop(&mut self) {
-        *self.0.state.lock() = State::Away("the log is closed".into());
-        self.0.jobs.abandon();
-        self.0.reads.close();
-        self.0.followers.close();
-    }
-}
-
-/// Reads with a connection of its own until the queue is closed and empty.
-pub(super) fn read_all(shared: &Shared, mut db: Connection) {
-    while let Taken::Jobs(reads) = shared.reads.take(1, ROUND_EVERY) {
-        for read in reads {
-            read(&mut db);
-        }
-    }
 }

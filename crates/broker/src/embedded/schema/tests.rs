@@ -39,21 +39,48 @@ fn everything_is_durable_when_it_is_committed() {
 fn older_schema_is_brought_up_to_date_with_its_entries() {
     let (_directory, path) = place();
     let (mut db, tip) = open_writer(&path).unwrap();
-    let steps = [STEPS[0], "ALTER TABLE rooms ADD COLUMN colour TEXT", "CREATE TABLE more (x)"];
+    let more = ["ALTER TABLE rooms ADD COLUMN colour TEXT", "CREATE TABLE more (x)"];
+    let steps = [STEPS, &more].concat();
     migrate(&mut db, &steps).unwrap();
-    assert_eq!(version(&db), 3);
-    db.execute("INSERT INTO rooms VALUES (1, 'a', 0, 0, 'red')", []).unwrap();
+    assert_eq!(version(&db) as usize, steps.len());
+    db.execute("INSERT INTO rooms (name, head, trimmed, colour) VALUES ('a', 0, 0, 'red')", [])
+        .unwrap();
     migrate(&mut db, &steps).unwrap();
     assert_eq!(super::tip(&db).unwrap(), tip);
+}
+
+#[test]
+fn rooms_of_the_first_schema_get_the_time_of_their_newest_entry() {
+    let (_directory, path) = place();
+    let mut db = Connection::open(&path).unwrap();
+    migrate(&mut db, &STEPS[..1]).unwrap();
+    db.execute_batch(
+        "INSERT INTO rooms VALUES (1, 'old', 2, 0), (2, 'emptied', 1, 1), (3, 'young', 1, 0);
+         INSERT INTO entries VALUES
+           (2, 1, 1, 100, 'u', 'i', NULL, x'00'), (3, 1, 2, 200, 'u', 'j', NULL, x'00'),
+           (4, 3, 1, 300, 'u', 'i', NULL, x'00');
+         UPDATE log SET seq = 4, at = 300, trimmed = 1",
+    )
+    .unwrap();
+    drop(db);
+    let (db, _) = open_writer(&path).unwrap();
+    let mut select = db.prepare("SELECT name, at, about FROM rooms ORDER BY at DESC").unwrap();
+    let rooms: Vec<(String, i64, Option<Vec<u8>>)> = select
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let named = |name: &str, at| (name.to_owned(), at, None);
+    assert_eq!(rooms, [named("young", 300), named("old", 200), named("emptied", 0)]);
 }
 
 #[test]
 fn step_that_fails_changes_nothing() {
     let (_directory, path) = place();
     let (mut db, tip) = open_writer(&path).unwrap();
-    let steps = [STEPS[0], "CREATE TABLE more (x)", "CREATE TABLE more (y)"];
+    let steps = [STEPS, &["CREATE TABLE more (x)", "CREATE TABLE more (y)"]].concat();
     migrate(&mut db, &steps).unwrap_err();
-    assert_eq!(version(&db), 1);
+    assert_eq!(version(&db) as usize, STEPS.len());
     assert!(!db.table_exists(None, "more").unwrap());
     assert_eq!(super::tip(&db).unwrap(), tip);
 }
@@ -62,11 +89,11 @@ fn step_that_fails_changes_nothing() {
 fn newer_schema_is_refused_and_left_alone() {
     let (_directory, path) = place();
     let (mut db, _) = open_writer(&path).unwrap();
-    migrate(&mut db, &[STEPS[0], "CREATE TABLE more (x)"]).unwrap();
+    migrate(&mut db, &[STEPS, &["CREATE TABLE more (x)"]].concat()).unwrap();
     drop(db);
     let known = STEPS.len() as u32;
     assert_eq!(open_writer(&path).map(|_| ()), Err(Error::NewerSchema { found: known + 1, known }));
-    assert_eq!(version(&Connection::open(&path).unwrap()), 2);
+    assert_eq!(version(&Connection::open(&path).unwrap()), known + 1);
 }
 
 #[track_caller]

@@ -70,7 +70,7 @@ impl BenchArgs {
 /// Longer than anybody waits; it keeps durations within what the clock can hold.
 const SECONDS_MAX: f64 = 1e8;
 
-fn positive(text: &str) -> Result<f64, String> {
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number > 0.0 && number <= SECONDS_MAX => Ok(number),
         _ => Err(format!("a number from 0 to {SECONDS_MAX}, and not 0, is needed")),

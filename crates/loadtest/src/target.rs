@@ -40,6 +40,11 @@ impl Target {
         Ok(Self { url: url.to_owned(), host, path, address: *address })
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Connects the client with this number. On loopback the clients come from several source
     /// addresses, since one has too few ports for them.
     pub(crate) async fn connect(&self, client: u32) -> io::Result<TcpStream> {

@@ -35,6 +35,8 @@ pub enum Command {
     Demo(Demo),
     /// Load a running server.
     Bench(loadtest::BenchArgs),
+    /// Break servers while clients talk, and see whether the promises are kept.
+    Chaos(loadtest::ChaosArgs),
     /// Print this text on standard output and end.
     Print(String),
 }
@@ -77,6 +79,7 @@ pub fn parse_with(
         Some(Ask::Serve(flags)) => serve(flags.0, sources),
         Some(Ask::Demo(demo)) => self::demo(demo, sources),
         Some(Ask::Bench(bench)) => Ok(Command::Bench(bench)),
+        Some(Ask::Chaos(chaos)) => Ok(Command::Chaos(chaos)),
         Some(Ask::Config { ask }) => config(ask, sources),
         Some(Ask::Completions { shell }) => Ok(Command::Print(completions(shell))),
         Some(Ask::Man { command }) => man(command.as_deref()),

@@ -29,6 +29,15 @@ Examples:
 
 It ends with 0 if nothing was lost, doubled or out of order, and with 1 otherwise.";
 
+const CHAOS_EXAMPLES: &str = "\
+Examples:
+  palabre chaos                                  everything, on servers of its own
+  palabre chaos --scenario kill-instance --scenario redis-freeze --rounds 5
+  palabre chaos --scenario client-drop --url http://127.0.0.1:3000 --url http://127.0.0.1:3001
+
+It needs a redis-server, unless running instances are named. It ends with 0 if every promise was
+kept, with 1 if one was broken, and with 2 if it could not be tried.";
+
 /// A self-hosted chat server for Socket.IO clients.
 ///
 /// Without a command it serves. Instances that are given the same Redis serve the same rooms.
@@ -58,6 +67,9 @@ pub(super) enum Ask {
     /// Load a running server and count what it delivers, loses, doubles and disorders
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(loadtest::BenchArgs),
+    /// Break instances and their Redis while clients talk, and check that nothing is lost
+    #[command(after_help = CHAOS_EXAMPLES)]
+    Chaos(loadtest::ChaosArgs),
     /// Look at the configuration
     Config {
         #[command(subcommand)]

@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use loadtest::BenchArgs;
+use loadtest::{BenchArgs, ChaosArgs};
 use tokio::runtime;
 
 use super::{CliError, Command, Demo, parse};
@@ -24,6 +24,7 @@ pub fn main() -> ExitCode {
             run(*config, async |config| serve::demo(config, instances).await)
         }
         Ok(Command::Bench(args)) => bench(args),
+        Ok(Command::Chaos(args)) => chaos(args),
         Ok(Command::Print(text)) => print(&text),
         Err(error) => failed(&error, error.exit_code()),
     }
@@ -54,6 +55,22 @@ fn bench(args: BenchArgs) -> ExitCode {
     };
     let printed = print(&format!("{text}\n"));
     if report.is_clean() { printed } else { ExitCode::FAILURE }
+}
+
+/// A broken promise is no success either.
+fn chaos(args: ChaosArgs) -> ExitCode {
+    let as_json = args.json;
+    let verdicts = match on_runtime(loadtest::chaos(args)) {
+        Ok(Ok(verdicts)) => verdicts,
+        Ok(Err(error)) => return failed(&format_args!("{error:#}"), ExitCode::from(2)),
+        Err(error) => return failed(&error, ExitCode::FAILURE),
+    };
+    let text = match serde_json::to_string(&verdicts) {
+        Ok(json) if as_json => json,
+        _ => verdicts.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+    };
+    let printed = print(&format!("{text}\n"));
+    if verdicts.iter().all(|verdict| verdict.kept) { printed } else { ExitCode::FAILURE }
 }
 
 fn on_runtime<T>(task: impl Future<Output = T>) -> io::Result<T> {

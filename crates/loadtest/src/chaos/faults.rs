@@ -1,0 +1,87 @@
+//! What is done to the servers and to the ways to them, and how it is undone.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::args::Scenario;
+use super::chance::Chance;
+use super::world::World;
+
+/// How long Redis stands still, and slow clients read nothing.
+const FROZEN: Duration = Duration::from_secs(3);
+const NOT_READING: Duration = Duration::from_secs(5);
+
+/// Does what a scenario does once. When it returns, everything needed for healing is there again:
+/// what is left to do is the servers' and the clients' part.
+pub(crate) async fn strike(
+    scenario: Scenario,
+    round: u32,
+    world: &mut World,
+    chance: &mut Chance,
+    reading: &watch::Sender<bool>,
+) -> anyhow::Result<()> {
+    let one = round as usize % world.addresses.len();
+    match scenario {
+        Scenario::ClientDrop | Scenario::AnyInstancePolling => world.gate.cut_half(chance),
+        Scenario::KillInstance => {
+            world.instances[one].kill();
+            world.gate.lead_to(world.others(one));
+        }
+        Scenario::RollingRestart => {
+            for number in 0..world.instances.len() {
+                world.gate.lead_to(world.others(number));
+                world.instances[number].end().await?;
+                world.instances[number].start_again()?;
+                world.ready(number).await?;
+            }
+        }
+        Scenario::RedisRestart => world.store()?.restart().await?,
+        Scenario::RedisFreeze => {
+            world.store()?.master.freeze()?;
+            sleep(FROZEN).await;
+            world.store()?.master.thaw()?;
+        }
+        Scenario::RedisCut => {
+            for kind in ["pubsub", "normal"] {
+                world.store()?.cut(kind).await?;
+            }
+        }
+        Scenario::Failover => world.store()?.fail_over().await?,
+        Scenario::SlowClient => {
+            reading.send_replace(false);
+            sleep(NOT_READING).await;
+            reading.send_replace(true);
+        }
+        Scenario::Herd => {
+            world.gate.lead_to(vec![world.addresses[one]]);
+            world.gate.cut_all();
+        }
+        Scenario::All => unreachable!("it stands for the others"),
+    }
+    Ok(())
+}
+
+/// Brings the servers back to where they were, for the next round.
+pub(crate) async fn undo(scenario: Scenario, round: u32, world: &mut World) -> anyhow::Result<()> {
+    if scenario == Scenario::KillInstance {
+        let one = round as usize % world.addresses.len();
+        world.instances[one].start_again()?;
+        world.ready(one).await?;
+    }
+    world.gate.lead_to(world.addresses.clone());
+    Ok(())
+}
+
+impl Scenario {
+    /// A master can be killed once.
+    pub(crate) fn rounds(self, asked: u32) -> u32 {
+        if self == Self::Failover { 1 } else { asked }
+    }
+
+    /// Bytes that fill the texts up: what slow clients don't read must fill their outbox.
+    pub(crate) fn padding(self) -> usize {
+        if self == Self::SlowClient { 3_800 } else { 32 }
+    }
+}

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::Tag;
+
 /// Settings and limits of a [`Gateway`](crate::Gateway). The defaults are those of the
 /// reference implementation where it has them.
 #[derive(Clone, Debug)]
@@ -68,8 +70,24 @@ pub struct Config {
     /// When stopping, sessions are closed spread over this time, so that not all of them come
     /// back at once.
     pub drain_window: Duration,
+    /// When stopping, how long a session stays open for the answers to what its client has asked
+    /// before; what it asks from then on isn't looked at.
+    pub answer_timeout: Duration,
     /// How long, after the window, stopping waits for the last connections.
     pub drain_timeout: Duration,
+    /// What the ids of this instance's sessions begin with, so that others know whose they are;
+    /// all of an id is random where it is `None`.
+    pub tag: Option<Tag>,
+    /// Requests for sessions of other instances at once; beyond it the session is lost to the
+    /// client, as if it were unknown.
+    pub forwards_max: usize,
+    /// WebSockets of other instances' sessions at once; beyond it an upgrade is refused, and the
+    /// session polls on.
+    pub relays_max: usize,
+    /// Connections of other instances; beyond it a new one is closed at once.
+    pub peer_connections_max: usize,
+    /// How long the instance that has a session may take to answer. Longer than a poll lasts.
+    pub forward_timeout: Duration,
 }
 
 impl Default for Config {
@@ -102,7 +120,13 @@ impl Default for Config {
             close_timeout: Duration::from_secs(5),
             linger_timeout: Duration::from_secs(1),
             drain_window: Duration::from_secs(5),
+            answer_timeout: Duration::from_secs(2),
             drain_timeout: Duration::from_secs(10),
+            tag: None,
+            forwards_max: 20_000,
+            relays_max: 100_000,
+            peer_connections_max: 120_000,
+            forward_timeout: Duration::from_mins(1),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! One TCP or Unix connection: HTTP until it ends or becomes a WebSocket.
 
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -11,7 +10,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::core::Core;
-use crate::http::{Exchange, HttpStream, Service};
+use crate::http::{Exchange, From, HttpStream, Service};
 use crate::places::Place;
 use crate::{Config, websocket};
 
@@ -34,11 +33,11 @@ pub(crate) async fn serve(
     core: Arc<Core>,
     builder: Arc<http1::Builder>,
     stream: Stream,
-    peer: Option<IpAddr>,
+    from: From,
     place: Place,
 ) {
     let exchange = Arc::new(Exchange::default());
-    let service = Service { core: Arc::clone(&core), peer, exchange: Arc::clone(&exchange) };
+    let service = Service { core: Arc::clone(&core), from, exchange: Arc::clone(&exchange) };
     let stream = HttpStream::new(stream, Arc::clone(&exchange), core.config.write_timeout);
     let io = TokioIo::new(stream);
     // Boxed, so that all of it is gone after an upgrade.

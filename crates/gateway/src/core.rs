@@ -1,6 +1,7 @@
 //! What all parts of one gateway share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use hub::Hub;
 use prometheus_client::metrics::gauge::Gauge;
@@ -11,7 +12,7 @@ use wire::engine::Transport;
 use crate::places::Places;
 use crate::sessions::Sessions;
 use crate::timers::{Clock, Timers};
-use crate::{Config, EngineApplication, Metrics, Site};
+use crate::{Config, EngineApplication, Metrics, Peers, Site, drain};
 
 pub(crate) struct Core {
     pub(crate) config: Config,
@@ -23,8 +24,15 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) connections: Arc<Places>,
+    /// The other instances, where there may be some.
+    pub(crate) peers: OnceLock<Arc<dyn Peers>>,
+    pub(crate) peer_connections: Arc<Places>,
+    pub(crate) forwards: Arc<Places>,
+    pub(crate) relays: Arc<Places>,
     pub(crate) timers: Timers,
-    /// Connections end after their present request: set when the sessions have been closed.
+    /// The instance stops: nothing new begins.
+    pub(crate) stop: CancellationToken,
+    /// Connections end after their present request: set when the sessions have ended.
     pub(crate) winding_up: CancellationToken,
     polling: Gauge,
     websocket: Gauge,
@@ -45,6 +53,11 @@ impl Core {
         Self {
             sessions: Sessions::new(config.sessions_max),
             connections: Places::new(metrics.counts().connections.clone()),
+            peers: OnceLock::new(),
+            peer_connections: Places::new(metrics.counts().peer_connections.clone()),
+            forwards: Places::new(metrics.counts().forwards_pending.clone()),
+            relays: Places::new(metrics.counts().relays.clone()),
+            stop: stop.clone(),
             timers: Timers::start(workers, clock, &tasks, stop),
             winding_up: CancellationToken::new(),
             polling: metrics.session_gauge(Transport::Polling),
@@ -57,6 +70,15 @@ impl Core {
             tasks,
             clock,
         }
+    }
+
+    /// Ready at some moment of the window over which this instance ends its connections, another
+    /// one for each caller.
+    pub(crate) async fn somewhen_while_draining(&self) {
+        self.stop.cancelled().await;
+        let window = self.config.drain_window.as_millis().max(1);
+        let pause = u128::from(drain::random()) % window;
+        tokio::time::sleep(Duration::from_millis(u64::try_from(pause).unwrap_or(0))).await;
     }
 
     /// How many sessions use a transport.

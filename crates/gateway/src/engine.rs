@@ -31,6 +31,13 @@ pub trait EngineSession: Send + Sync {
         Poll::Ready(())
     }
 
+    /// Ready when everything that has arrived is dealt with, answers included: asked before the
+    /// server ends a session on its own account.
+    fn poll_idle(&self, session: &Arc<Session>, context: &mut Context<'_>) -> Poll<()> {
+        let _ = (session, context);
+        Poll::Ready(())
+    }
+
     /// The application's own deadline, counted from the session's opening: `timer` is called
     /// first with zero, and then again whenever the time it returned has come.
     fn timer(&self, session: &Arc<Session>, since_opening: Duration) -> Option<Duration> {

@@ -1,24 +1,23 @@
-//! The accept loop and the end of it.
+//! The accept loops: for clients, and for other instances that ask for theirs.
 
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hub::{CloseReason, Hub, Stream};
+use hub::{Hub, Stream};
 use hyper::server::conn::http1;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::core::Core;
-use crate::{Config, EngineApplication, Listener, Metrics, Site, connection};
+use crate::http::From;
+use crate::places::Place;
+use crate::{Config, EngineApplication, Listener, Metrics, Peers, Site, connection, drain};
 
 /// How long accepting waits after an error that concerns all connections (no more file
 /// descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Sessions aren't closed more often than this while draining, but more of them at a time.
-const DRAIN_STEP: Duration = Duration::from_millis(10);
 
 /// What a client gets that is one too many.
 const TOO_MANY: &[u8] =
@@ -52,17 +51,52 @@ impl Gateway {
         Self { core: Arc::new(core), http, stop }
     }
 
+    /// Lets sessions of other instances be served here, and those of this one there. To be said
+    /// once, before [`Self::serve`].
+    pub fn join(&self, peers: Arc<dyn Peers>) {
+        // A second one would be a defect, and the first one stays.
+        let _ = self.core.peers.set(peers);
+    }
+
     /// Accepts connections until the stop token is cancelled; then stops accepting, closes all
     /// sessions (without DISCONNECT packets, so that clients come back) spread over
     /// [`Config::drain_window`], waits for what they still have to write, and returns.
     pub async fn serve(&self, listener: Listener) {
+        self.accept(&listener, &self.stop, |peer| {
+            let max = self.core.config.connections_max;
+            (From::Client(peer), self.core.connections.take(max))
+        })
+        .await;
+        drop(listener);
+        drain::drain(&self.core).await;
+    }
+
+    /// Accepts connections of other instances, for as long as there are sessions. Nothing else
+    /// is served there.
+    pub async fn serve_peers(&self, listener: Listener) {
+        self.accept(&listener, &self.core.winding_up, |_| {
+            let max = self.core.config.peer_connections_max;
+            (From::Peer, self.core.peer_connections.take(max))
+        })
+        .await;
+    }
+
+    async fn accept(
+        &self,
+        listener: &Listener,
+        end: &CancellationToken,
+        place: impl Fn(Option<IpAddr>) -> (From, Option<Place>),
+    ) {
         loop {
             let accepted = tokio::select! {
-                () = self.stop.cancelled() => break,
+                () = end.cancelled() => return,
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.welcome(stream, peer),
+                Ok((stream, peer)) => {
+                    let (from, place) = place(peer);
+                    self.welcome(stream, from, place);
+                }
                 Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "can't accept connections");
@@ -70,48 +104,18 @@ impl Gateway {
                 }
             }
         }
-        drop(listener);
-        self.drain().await;
     }
 
-    fn welcome(&self, stream: Stream, peer: Option<IpAddr>) {
-        let Some(place) = self.core.connections.take(self.core.config.connections_max) else {
+    fn welcome(&self, stream: Stream, from: From, place: Option<Place>) {
+        let Some(place) = place else {
             self.core.metrics.counts().refused_connections.inc();
             // As much as a fresh connection takes; whatever happens, it is closed.
             let _ = stream.try_write(TOO_MANY);
             return;
         };
         let serve =
-            connection::serve(Arc::clone(&self.core), Arc::clone(&self.http), stream, peer, place);
+            connection::serve(Arc::clone(&self.core), Arc::clone(&self.http), stream, from, place);
         self.core.tasks.spawn(serve);
-    }
-
-    /// Closes everything, not all at the same moment.
-    async fn drain(&self) {
-        let core = &self.core;
-        let mut sessions = core.sessions.seal();
-        shuffle(&mut sessions);
-        let window = core.config.drain_window;
-        let steps = (window.as_nanos() / DRAIN_STEP.as_nanos()).max(1);
-        let steps = usize::try_from(steps).unwrap_or(usize::MAX).min(sessions.len().max(1));
-        let pause = window / u32::try_from(steps).unwrap_or(u32::MAX);
-        let at_once = sessions.len().div_ceil(steps);
-        while !sessions.is_empty() {
-            for session in sessions.split_off(sessions.len().saturating_sub(at_once)) {
-                session.close(CloseReason::ShuttingDown);
-            }
-            if !sessions.is_empty() && !pause.is_zero() {
-                tokio::time::sleep(pause).await;
-            }
-        }
-        core.winding_up.cancel();
-        let over = async {
-            core.sessions.emptied().await;
-            core.connections.emptied().await;
-        };
-        if tokio::time::timeout(core.config.drain_timeout, over).await.is_err() {
-            tracing::warn!("some connections didn't end in time");
-        }
     }
 }
 
@@ -119,19 +123,4 @@ impl Gateway {
 fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
-/// Sessions opened together are closed apart.
-fn shuffle<T>(items: &mut [T]) {
-    let mut seed = [0; 8];
-    getrandom::fill(&mut seed).expect("the operating system has randomness");
-    let mut state = u64::from_ne_bytes(seed) | 1;
-    for last in (1..items.len()).rev() {
-        // xorshift: good enough to spread clients.
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        let other = usize::try_from(state % (last as u64 + 1)).expect("an index");
-        items.swap(last, other);
-    }
 }

@@ -11,6 +11,8 @@ mod body;
 mod compress;
 mod cors;
 mod exchange;
+mod forward;
+mod internal;
 mod io;
 mod polling;
 mod reply;
@@ -30,14 +32,24 @@ pub(crate) use io::HttpStream;
 pub(crate) use upgrade::Upgrade;
 
 use crate::core::Core;
+use crate::ids::Sid;
 use crate::session::Session;
-use crate::{BoxFuture, Handshake, SiteBody};
+use crate::{BoxFuture, Handshake, SiteBody, Tag};
+
+/// Whose connection it is.
+#[derive(Clone, Copy)]
+pub(crate) enum From {
+    /// A client's, at this address if it isn't a Unix socket.
+    Client(Option<IpAddr>),
+    /// Another instance's.
+    Peer,
+}
 
 /// Answers the requests of one connection.
 #[derive(Clone)]
 pub(crate) struct Service {
     pub(crate) core: Arc<Core>,
-    pub(crate) peer: Option<IpAddr>,
+    pub(crate) from: From,
     pub(crate) exchange: Arc<Exchange>,
 }
 
@@ -47,13 +59,17 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     type Future = BoxFuture<Result<Self::Response, Self::Error>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let (core, peer) = (Arc::clone(&self.core), self.peer);
+        let core = Arc::clone(&self.core);
+        let From::Client(peer) = self.from else {
+            let engine =
+                Engine { core, peer: None, is_peer: true, answering: self.exchange.answer() };
+            return Box::pin(async move { Ok(engine.answer_peer(request).await) });
+        };
         let path = request.uri().path();
         if !is_engine_path(&core.config.path, path) || core.site.claims(path) {
             return Box::pin(async move { Ok(core.site.respond(request, peer).await) });
         }
-        let answering = self.exchange.answer();
-        let engine = Engine { core, peer, answering };
+        let engine = Engine { core, peer, is_peer: false, answering: self.exchange.answer() };
         Box::pin(async move { Ok(engine.answer(request).await) })
     }
 }
@@ -61,7 +77,10 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 /// Answers one request to the engine.
 struct Engine {
     core: Arc<Core>,
+    /// The client's address.
     peer: Option<IpAddr>,
+    /// Another instance asks for the client.
+    is_peer: bool,
     answering: Answering,
 }
 
@@ -95,12 +114,19 @@ impl Engine {
     ) -> Result<Response<SiteBody>, Rejection> {
         let query = Query::parse(request.uri().query().unwrap_or_default());
         let Some(sid) = &query.sid else {
+            if self.is_peer {
+                return Err(Rejection::Forbidden);
+            }
             let is_get = request.method() == Method::GET;
             let transport = query.handshake(is_get, is_upgrade)?;
             return self.handshake(&request, transport, query.b64);
         };
         let transport = query.transport()?;
-        let session = self.core.sessions.find(sid).ok_or(Rejection::UnknownSession)?;
+        let Some(session) = self.core.sessions.find(sid) else {
+            let tag = Sid::parse(sid).and_then(|sid| sid.tag());
+            drop(query);
+            return self.elsewhere(tag, request, is_upgrade).await;
+        };
         // The timer may be a little late; no request gets past the deadline because of that.
         session.on_timer(self.core.clock.now());
         if session.closed().is_some() && session.linger().is_zero() {
@@ -130,6 +156,23 @@ impl Engine {
         }
     }
 
+    /// The session isn't here, but perhaps on another instance.
+    async fn elsewhere(
+        &self,
+        tag: Option<Tag>,
+        request: Request<Incoming>,
+        is_upgrade: bool,
+    ) -> Result<Response<SiteBody>, Rejection> {
+        match (self.core.peers.get(), tag) {
+            // Whoever asks for a client has asked the right one, or nobody can answer.
+            (Some(peers), Some(tag)) if !self.is_peer => {
+                // Boxed: few requests come here, and all would pay for its size.
+                Box::pin(forward::forward(self, peers, tag, request, is_upgrade)).await
+            }
+            _ => Err(Rejection::UnknownSession),
+        }
+    }
+
     fn handshake(
         &self,
         request: &Request<Incoming>,
@@ -150,9 +193,11 @@ impl Engine {
         }
     }
 
+    /// While this instance stops, a client or proxy that tries again had better do so on another
+    /// connection, which leads elsewhere.
     fn full(&self) -> Response<SiteBody> {
         self.core.metrics.count_rejection("full");
-        reply::full()
+        if self.core.stop.is_cancelled() { reply::closing(reply::full()) } else { reply::full() }
     }
 }
 

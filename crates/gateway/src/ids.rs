@@ -1,7 +1,10 @@
-//! Unguessable ids: 120 random bits as 20 characters of the base64url alphabet.
+//! Unguessable ids: 120 bits as 20 characters of the base64url alphabet. All are random, but for
+//! the first 24 of a session's where these name its instance.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::Tag;
 
 /// The length of every id. Node's sharded adapter takes a room of this length for a socket's
 /// own, so socket ids must have exactly it.
@@ -12,8 +15,19 @@ pub(crate) const ID_LEN: usize = 20;
 pub(crate) struct Sid([u8; ID_LEN]);
 
 impl Sid {
-    pub(crate) fn random() -> Self {
-        Self(random_id())
+    /// A new one. With a tag 96 of its bits are random.
+    pub(crate) fn random(tag: Option<Tag>) -> Self {
+        let mut id = random_id();
+        if let Some(tag) = tag {
+            URL_SAFE_NO_PAD.encode_slice(tag, &mut id).expect("3 bytes are 4 characters");
+        }
+        Self(id)
+    }
+
+    /// What it begins with; `None` for what can't be an id.
+    pub(crate) fn tag(&self) -> Option<Tag> {
+        let bytes = URL_SAFE_NO_PAD.decode(self.0).ok()?;
+        bytes.first_chunk().copied()
     }
 
     /// Reads what a client sent; whatever couldn't be an id names no session.
@@ -55,7 +69,16 @@ mod tests {
     fn what_is_no_id_names_no_session() {
         assert!(Sid::parse("").is_none());
         assert!(Sid::parse("abc").is_none());
-        let sid = Sid::random();
+        let sid = Sid::random(None);
         assert!(Sid::parse(sid.as_str()) == Some(sid));
+        assert_eq!(Sid::parse("twenty characters {}").expect("an id?").tag(), None);
+    }
+
+    #[test]
+    fn an_id_names_its_instance_and_is_no_easier_to_guess() {
+        let (first, second) = (Sid::random(Some([1, 2, 255])), Sid::random(Some([1, 2, 255])));
+        assert_eq!(first.tag(), Some([1, 2, 255]));
+        assert_eq!(first.as_str().len(), ID_LEN);
+        assert_ne!(first.as_str()[4..], second.as_str()[4..]);
     }
 }

@@ -76,6 +76,7 @@ impl EngineApplication for SocketLayer {
             in_flight: 0,
             waiting: VecDeque::new(),
             reader: None,
+            idle: None,
         };
         Arc::new_cyclic(|me| Namespaces {
             me: me.clone(),
@@ -105,6 +106,8 @@ struct State {
     waiting: VecDeque<Packet>,
     /// Whoever waits for the application to catch up.
     reader: Option<Waker>,
+    /// Whoever waits for the last answer.
+    idle: Option<Waker>,
 }
 
 /// How a session stands to a namespace.
@@ -168,13 +171,25 @@ impl EngineSession for Namespaces {
                 state.reader = Some(cx.waker().clone());
                 return Poll::Pending;
             }
-            let Some(packet) = state.next_waiting() else { return Poll::Ready(()) };
+            let Some(packet) = state.next_waiting() else {
+                state.wake_idle();
+                return Poll::Ready(());
+            };
             drop(state);
             if let Flow::Close(reason) = self.handle(session, packet) {
                 session.close(reason);
                 return Poll::Ready(());
             }
         }
+    }
+
+    fn poll_idle(&self, _session: &Arc<Session>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if state.ended.is_some() || (state.in_flight == 0 && state.waiting.is_empty()) {
+            return Poll::Ready(());
+        }
+        state.idle = Some(cx.waker().clone());
+        Poll::Pending
     }
 
     fn timer(&self, session: &Arc<Session>, since_opening: Duration) -> Option<Duration> {
@@ -192,6 +207,7 @@ impl EngineSession for Namespaces {
     fn closed(&self, _session: &Arc<Session>, reason: CloseReason) {
         let mut state = self.state.lock();
         state.ended = Some(reason);
+        state.wake_idle();
         state.waiting = VecDeque::new();
         let namespaces = std::mem::take(&mut state.namespaces);
         drop(state);
@@ -208,6 +224,12 @@ impl EngineSession for Namespaces {
 impl State {
     fn is_busy(&self, commands_max: usize) -> bool {
         self.in_flight >= commands_max || !self.waiting.is_empty()
+    }
+
+    fn wake_idle(&mut self) {
+        if let Some(idle) = self.idle.take() {
+            idle.wake();
+        }
     }
 
     fn next_waiting(&mut self) -> Option<Packet> {

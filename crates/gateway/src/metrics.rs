@@ -34,6 +34,11 @@ pub(crate) struct Counts {
     pub(crate) events: Counter,
     pub(crate) events_waiting: Counter,
     pub(crate) given_up_acks: Counter,
+    pub(crate) forwards_pending: Gauge,
+    pub(crate) relays: Gauge,
+    pub(crate) peer_connections: Gauge,
+    pub(crate) strangers: Counter,
+    forwards: Family<OutcomeLabel, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -108,6 +113,7 @@ impl Metrics {
             "Acknowledgements no longer waited for because there were too many",
             own.given_up_acks.clone(),
         );
+        own.register_forwards(to);
     }
 
     /// Open sessions on a transport.
@@ -162,7 +168,47 @@ impl Metrics {
         self.0.upgrades.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
+    /// Requests for sessions of other instances that came to this: `answered`, `relayed`, `gone`,
+    /// `failed` or `full`.
+    pub fn forwards(&self, outcome: &'static str) -> u64 {
+        self.0.forwards.get_or_create(&OutcomeLabel { outcome }).get()
+    }
+
+    pub(crate) fn count_forward(&self, outcome: &'static str) {
+        self.0.forwards.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
     pub(crate) fn count_close(&self, reason: CloseReason) {
         self.0.closes.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc();
+    }
+}
+
+impl Counts {
+    fn register_forwards(&self, to: &mut Registry) {
+        to.register(
+            "forwards",
+            "Requests for sessions of other instances by outcome",
+            self.forwards.clone(),
+        );
+        to.register(
+            "forwards_pending",
+            "Requests that wait for another instance",
+            self.forwards_pending.clone(),
+        );
+        to.register(
+            "relays",
+            "WebSockets whose session is on another instance",
+            self.relays.clone(),
+        );
+        to.register(
+            "peer_connections",
+            "Connections of other instances",
+            self.peer_connections.clone(),
+        );
+        to.register(
+            "strangers",
+            "Requests refused that were to come from another instance",
+            self.strangers.clone(),
+        );
     }
 }

@@ -46,6 +46,8 @@ pub struct Session {
 #[derive(Default)]
 struct Inbound {
     finished: bool,
+    /// The session is about to be closed: messages are no longer looked at.
+    deaf: bool,
 }
 
 /// What changes; guarded for a few lines at a time, never while the application is called.
@@ -114,7 +116,7 @@ impl Session {
             counted: Some(transport),
         };
         let session = Arc::new(Self {
-            sid: Sid::random(),
+            sid: Sid::random(config.tag),
             core: Arc::clone(core),
             connection: core.hub.connection(),
             handshake: Arc::new(handshake),
@@ -177,6 +179,7 @@ impl Session {
         self.state.lock().heartbeat.on_packet(self.core.clock.now(), is_pong);
         self.core.metrics.counts().packets_received.inc();
         let flow = match packet {
+            Packet::Text(_) | Packet::Binary(_) if inbound.deaf => Flow::Continue,
             Packet::Text(text) => self.application().message(self, Message::Text(text)),
             Packet::Binary(bytes) => {
                 self.application().message(self, Message::Binary(Bytes::from(bytes.into_owned())))
@@ -205,6 +208,19 @@ impl Session {
         state.paused = false;
         state.resumed = Some(self.core.clock.now());
         Poll::Ready(())
+    }
+
+    /// Messages that come from now on are as if they had never arrived.
+    pub(crate) fn take_no_more(&self) {
+        self.inbound.lock().deaf = true;
+    }
+
+    /// Ready when all that has arrived is dealt with, or the session has ended.
+    pub(crate) fn poll_idle(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.closed().is_some() {
+            return Poll::Ready(());
+        }
+        self.application().poll_idle(self, cx)
     }
 
     /// Does what is due. `None` when the session has ended, else when to come back.

@@ -30,6 +30,7 @@ use crate::Flow;
 use crate::core::Core;
 use crate::http::Upgrade;
 use crate::places::Place;
+use crate::relay;
 use crate::session::Session;
 
 /// Bytes read at once.
@@ -86,6 +87,13 @@ pub(crate) fn start(
         }
         Upgrade::Probe { guard, b64 } => {
             (Arc::clone(guard.session()), Phase::Probing(Box::pin(Probe::new(core, guard, b64))))
+        }
+        Upgrade::Relay(relay) => {
+            let early = early.clone();
+            if let Some(stream) = Arc::into_inner(stream) {
+                core.tasks.spawn(relay::run(Arc::clone(core), stream, place, early, relay));
+            }
+            return;
         }
         Upgrade::Superfluous => {
             core.metrics.count_upgrade("superfluous");

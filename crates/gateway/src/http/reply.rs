@@ -69,7 +69,7 @@ pub(super) fn empty(status: StatusCode) -> Response<SiteBody> {
     response
 }
 
-fn closing(mut response: Response<SiteBody>) -> Response<SiteBody> {
+pub(super) fn closing(mut response: Response<SiteBody>) -> Response<SiteBody> {
     response.headers_mut().insert(CONNECTION, CLOSE);
     response
 }

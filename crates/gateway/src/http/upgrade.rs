@@ -13,6 +13,7 @@ use wire::engine::Rejection;
 use wire::websocket::accept_key;
 
 use super::{Engine, header_text, remember};
+use crate::relay::Relay;
 use crate::session::{ProbeGuard, Session};
 use crate::sessions::Reservation;
 use crate::{Handshake, SiteBody, site_body};
@@ -23,6 +24,8 @@ pub(crate) enum Upgrade {
     Open { place: Reservation, handshake: Handshake, b64: bool },
     /// Perhaps the new transport of a session that polls.
     Probe { guard: ProbeGuard, b64: bool },
+    /// One to the instance that has the session.
+    Relay(Relay),
     /// The session has a WebSocket already: this one is closed at once.
     Superfluous,
 }

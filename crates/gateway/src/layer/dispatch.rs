@@ -74,6 +74,7 @@ impl Namespaces {
     fn landed(&self) {
         let mut state = self.state.lock();
         state.in_flight -= 1;
+        state.wake_idle();
         let reader = state.reader.take();
         drop(state);
         if let Some(reader) = reader {

@@ -16,8 +16,9 @@
 //!
 //! A pending poll is answered with what was still to be said and a close packet; with a noop if
 //! it was the client that closed. Without one, a session that the server ended on its own
-//! account waits [`Config::close_linger`] for the poll that fetches them, and one that the
-//! client closed waits a moment for the poll that was on its way. A session that ended because
+//! account waits [`Config::close_linger`] for the poll that fetches them ([`Config::close_timeout`]
+//! where the whole instance ends), and one that the client closed waits a moment for the poll
+//! that was on its way. A session that ended because
 //! of an error is gone at once.
 //!
 //! A poll that is pending when the session moves to a WebSocket is treated as one that comes
@@ -25,6 +26,7 @@
 //! have none by then, and nothing orders their two connections.
 //!
 //! [`Config::close_linger`]: crate::Config
+//! [`Config::close_timeout`]: crate::Config
 
 mod guards;
 
@@ -175,8 +177,9 @@ impl Session {
     pub(crate) fn linger(&self) -> Duration {
         use CloseReason::{ParseError, PingTimeout, ShuttingDown, TransportClose, TransportError};
         match self.closed() {
-            Some(TransportError | PingTimeout | ParseError | ShuttingDown) => Duration::ZERO,
+            Some(TransportError | PingTimeout | ParseError) => Duration::ZERO,
             Some(TransportClose) => self.core.config.linger_timeout,
+            Some(ShuttingDown) => self.core.config.close_timeout,
             _ => self.core.config.close_linger,
         }
     }
@@ -337,6 +340,11 @@ async fn last_polls(session: &Session) {
     tokio::select! {
         () = said => {}
         () = tokio::time::sleep(session.linger()) => {}
+        // Whatever it ended for: an instance that stops waits no longer than for its own ends.
+        () = async {
+            core.stop.cancelled().await;
+            tokio::time::sleep(core.config.close_timeout).await;
+        } => {}
         () = core.winding_up.cancelled() => {}
     }
 }

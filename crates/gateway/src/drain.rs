@@ -1,0 +1,77 @@
+//! The end of an instance's connections: none is told to stay away, so that all come back, on
+//! another instance; and not all at the same moment.
+//!
+//! A session ends in this order: what its client asks from now on isn't looked at; what it has
+//! asked before is answered; the rest of the outbox goes out; the transport is closed. So what
+//! was carried out is acknowledged, and what isn't acknowledged was not carried out.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hub::CloseReason;
+
+use crate::core::Core;
+use crate::session::Session;
+
+/// Sessions aren't closed more often than this while draining, but more of them at a time.
+const STEP: Duration = Duration::from_millis(10);
+
+/// Closes everything, and waits for it.
+pub(crate) async fn drain(core: &Arc<Core>) {
+    let mut sessions = core.sessions.seal();
+    shuffle(&mut sessions);
+    let window = core.config.drain_window;
+    let steps = (window.as_nanos() / STEP.as_nanos()).max(1);
+    let steps = usize::try_from(steps).unwrap_or(usize::MAX).min(sessions.len().max(1));
+    let pause = window / u32::try_from(steps).unwrap_or(u32::MAX);
+    let at_once = sessions.len().div_ceil(steps);
+    while !sessions.is_empty() {
+        for session in sessions.split_off(sessions.len().saturating_sub(at_once)) {
+            core.tasks.spawn(end(Arc::clone(core), session));
+        }
+        if !sessions.is_empty() && !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+    }
+    let deadline = tokio::time::Instant::now() + core.config.drain_timeout;
+    // Until then the others can reach what polls here, and fetch the last words.
+    let _ = tokio::time::timeout_at(deadline, core.sessions.emptied()).await;
+    core.winding_up.cancel();
+    let over = async {
+        core.sessions.emptied().await;
+        core.connections.emptied().await;
+        core.peer_connections.emptied().await;
+    };
+    if tokio::time::timeout_at(deadline + core.config.linger_timeout, over).await.is_err() {
+        tracing::warn!("some connections didn't end in time");
+    }
+}
+
+async fn end(core: Arc<Core>, session: Arc<Session>) {
+    session.take_no_more();
+    let idle = poll_fn(|cx| session.poll_idle(cx));
+    if tokio::time::timeout(core.config.answer_timeout, idle).await.is_err() {
+        tracing::debug!("a session ends before all was answered");
+    }
+    session.close(CloseReason::ShuttingDown);
+}
+
+/// Sessions opened together are closed apart.
+fn shuffle<T>(items: &mut [T]) {
+    let mut state = random() | 1;
+    for last in (1..items.len()).rev() {
+        // xorshift: good enough to spread clients.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let other = usize::try_from(state % (last as u64 + 1)).expect("an index");
+        items.swap(last, other);
+    }
+}
+
+pub(crate) fn random() -> u64 {
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed).expect("the operating system has randomness");
+    u64::from_ne_bytes(seed)
+}

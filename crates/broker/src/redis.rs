@@ -9,23 +9,28 @@
 //! # Layout, schema version 1
 //!
 //! All keys of a partition begin with its name, `palabre:{p0}` for the first one, and share the
-//! hash tag in it. Nothing expires by itself, and `maxmemory-policy` must be `noeviction`.
+//! hash tag in it. Only session records expire by themselves, and `maxmemory-policy` must be `noeviction`.
 //!
 //! | key | what |
 //! |---|---|
 //! | `palabre:{p0}` | hash: `epoch`; `seq` and `at`, the newest entry's; `log_first`, the first seq that the log keeps; `schema`; `partitions`, how many there are; `replication`, the replication id of the Redis that made it, for telling a failover |
 //! | `palabre:secret` | what the instances sign with, 32 bytes |
+//! | `palabre:{instances}` | sorted set: score the time at which its lease ends, member an instance's id |
+//! | `palabre:{instances}:about` | hash: an instance's id to what it says of itself |
+//! | `palabre:session:<key>` | a session's record: `<bytes of owner>:<owner>`, the same of the owner before where it was claimed, and the session. It ends by itself |
 //! | `…:log` | stream, id `<seq>-0`, field `e` a record: the window for repair and recovery |
 //! | `…:redacted` | sorted set: score seq, member the record with a tombstone that took the place of the one in the log |
+//! | `…:rooms` | sorted set: score the time of its newest entry, or else of its making, member a room |
 //! | `…:due` | sorted set: score the time, member a room that the sweeper must look at then |
-//! | `…:room:<room>` | hash: `epoch`, the life of the partition that it belongs to; `offset` and `seq` of its newest entry; `first`, the first offset that it keeps, and `first_at`, its time; `ids_from`, the first offset whose id is remembered |
+//! | `…:room:<room>` | hash: `epoch`, the life of the partition that it belongs to; `offset` and `seq` of its newest entry; `first`, the first offset that it keeps, and `first_at`, its time; `ids_from`, the first offset whose id is remembered; where it was made, `about`, what is known of it, and `made_by`, the random name of the call |
 //! | `…:entries:<room>` | stream, id `<offset>-<seq>`, fields `prev`, the seq of the entry before it in the room, and `e`, a body |
 //! | `…:redacted:<room>` | sorted set: score offset, member the body with a tombstone that took the place of the one in the entries |
 //! | `…:ids:<room>` | hash: `<bytes of user>:<user><id>` to `<offset> <seq> <at> <content>`, the last one a hash of what was sent, which outlives a redaction |
 //! | `…:targets:<room>` | sorted set: score the offset that is targeted, member the offset of the entry that targets it |
 //!
 //! A record and a body are described in [`publication`]. The channel is the partition's name with
-//! `:` and the number of the database.
+//! `:` and the number of the database. Mail goes over `palabre:mail:0`, where 0 is the number of the
+//! database, to all, and over `palabre:mail:0:<id>` to one instance.
 //!
 //! A room's hash that names another epoch than the partition's is a leftover: it counts as
 //! missing, and is deleted when the room is used or swept. So a partition that lost its hash gets
@@ -35,7 +40,7 @@
 //!
 //! A user with an ACL of its own needs the keys `~palabre:*` and the channels `&palabre:*` (or
 //! another prefix), and `+@hash +@stream +@sortedset +@scripting +@pubsub +@connection +del
-//! +exists +get +set +time +info +config|get`.
+//! +exists +get +getrange +set +pexpire +time +info +config|get`.
 //!
 //! What has passed a limit is never shown: whoever reads drops it first. Appends drop what exceeds
 //! the number, the [`sweeper`] what exceeds the age in rooms where nothing happens, and the ids
@@ -46,15 +51,20 @@ mod backoff;
 mod counters;
 mod followers;
 mod health;
+mod instances;
 mod keys;
 mod lane;
 mod link;
+mod listening;
+mod mail;
 mod opening;
 mod publication;
 mod read;
 mod reader;
 mod reply;
+mod rooms;
 mod script;
+mod sessions;
 mod shared;
 mod subscription;
 mod sweeper;
@@ -69,15 +79,20 @@ pub use self::counters::Counts;
 use self::{
     address::Address,
     health::Health,
+    instances::InstanceKeys,
     keys::Keys,
     lane::Lane,
     reader::{Again, Reader},
     shared::{Known, Shared},
     subscription::Subscription,
 };
-use crate::contract::{
-    Answer, AppendError, Appended, Broker, Delivery, Description, Draft, Error, Head, Limits,
-    Partition, PartitionPage, Range, RoomPage, Secret, State, partition_of,
+use crate::{
+    contract::{
+        Answer, AppendError, Appended, Broker, Delivery, Description, Draft, Error, Head, Limits,
+        Partition, PartitionPage, ROOM_ABOUT_BYTES_MAX, Range, RoomList, RoomPage, Secret, State,
+        partition_of,
+    },
+    limits::fits,
 };
 
 /// The most partitions that a log can have.
@@ -129,8 +144,10 @@ pub struct Redis {
     shared: Arc<Shared>,
     lanes: Vec<Arc<Lane>>,
     subscriptions: Vec<Arc<Subscription>>,
+    mailbox: mail::Current,
     /// The background tasks; they are in the caller's set too.
     tasks: TaskTracker,
+    callers_tasks: TaskTracker,
 }
 
 impl Redis {
@@ -146,8 +163,9 @@ impl Redis {
         if !(1..=PREFIX_MAX).contains(&length) || config.prefix.contains(breaks_layout) {
             return Err(ConfigError::Prefix);
         }
+        let database = address.database();
         let known = |number| {
-            let keys = Keys::new(&config.prefix, Partition(number), address.database());
+            let keys = Keys::new(&config.prefix, Partition(number), database);
             Known::new(Partition(number), keys)
         };
         let reader =
@@ -160,6 +178,9 @@ impl Redis {
             counters: counters::Counters::default(),
             reader,
             secret_key: format!("{}:secret", config.prefix),
+            instances: InstanceKeys::new(&config.prefix),
+            session_prefix: format!("{}:session:", config.prefix),
+            mail_channel: format!("{}:mail:{database}", config.prefix),
             stop: CancellationToken::new(),
             said: shared::Said::default(),
         });
@@ -170,13 +191,16 @@ impl Redis {
                 .map(|place| Arc::new(Subscription::new(shared.clone(), place)))
                 .collect(),
             shared,
+            mailbox: mail::Current::default(),
             tasks: TaskTracker::new(),
+            callers_tasks: tasks.clone(),
         };
-        redis.spawn_all(tasks);
+        redis.spawn_all();
         Ok(Arc::new(redis))
     }
 
-    fn spawn_all(&self, tasks: &TaskTracker) {
+    fn spawn_all(&self) {
+        let tasks = &self.callers_tasks;
         for lane in &self.lanes {
             tasks.spawn(self.tasks.track_future(lane.clone().run()));
         }
@@ -246,10 +270,6 @@ impl Drop for Redis {
     }
 }
 
-impl crate::Instances for Redis {}
-impl crate::Sessions for Redis {}
-impl crate::Mail for Redis {}
-
 impl Broker for Redis {
     fn description(&self) -> Description {
         Description {
@@ -300,6 +320,19 @@ impl Broker for Redis {
         self.ask(Ok(self.place_of(&room)), move |shared, place| async move {
             read::room(&shared, &shared.partitions[place], &room, range, limit).await
         })
+    }
+
+    fn create_room(&self, room: &str, about: Bytes) -> Answer<Result<bool, Error>> {
+        let room: Box<str> = room.into();
+        let fits = fits("what is known of the room", about.len(), ROOM_ABOUT_BYTES_MAX);
+        let place = fits.map(|()| self.place_of(&room));
+        self.ask(place, move |shared, place| async move {
+            rooms::create(&shared, &shared.partitions[place], &room, &about).await
+        })
+    }
+
+    fn rooms(&self, limit: usize) -> Answer<Result<RoomList, Error>> {
+        self.ask(Ok(0), move |shared, _| async move { rooms::list(&shared, limit).await })
     }
 
     fn signal(&self, room: &str, bytes: Bytes) -> Answer<Result<(), Error>> {

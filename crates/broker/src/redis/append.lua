@@ -8,6 +8,7 @@
 local keys = {
   partition = KEYS[1], log = KEYS[2], log_redacted = KEYS[3], due = KEYS[4],
   room = KEYS[5], entries = KEYS[6], ids = KEYS[7], targets = KEYS[8], redacted = KEYS[9],
+  rooms = KEYS[10],
 }
 local schema, epoch, not_after, channel = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local room_name, content = ARGV[5], ARGV[6]
@@ -19,19 +20,6 @@ local room_entries, room_age = tonumber(ARGV[15]), tonumber(ARGV[16])
 -- How many entries over the limit a room may have before an append drops them: dropping some at
 -- once is cheaper than one by one. Whoever reads drops the rest first.
 local OVER_MAX = math.min(32, math.floor(room_entries / 8))
-
--- The commands that take back the writes so far, oldest first.
-local back = {}
-
--- Writes. On a failure takes back everything and gives the error.
-local function write(taken_back_by, ...)
-  local reply = redis.pcall(...)
-  if type(reply) == 'table' and reply.err then
-    for i = #back, 1, -1 do redis.pcall(unpack(back[i])) end
-    return reply
-  end
-  back[#back + 1] = taken_back_by
-end
 
 local function refuse_target()
   return { 'refused', 'the room has no entry ' .. text(entry.target) .. ', or keeps it no more' }
@@ -80,6 +68,7 @@ if redacts then
   old_log_tombs = redis.call('ZRANGEBYSCORE', keys.log_redacted, target.seq, target.seq)
 end
 local is_first, is_first_id = was.first > was.offset, was.ids_from > was.offset
+local listed_at = redis.call('ZSCORE', keys.rooms, room_name)
 local due_at = (is_first or is_first_id) and redis.call('ZSCORE', keys.due, room_name)
 -- If it is something else, the log can't be written.
 redis.call('XLEN', keys.log)
@@ -111,6 +100,12 @@ local function write_room()
     'seq', entry.seq, 'first', was.first, 'first_at', entry.at, 'ids_from', was.ids_from)
 end
 
+local function write_rooms()
+  local taken_back_by = { 'ZREM', keys.rooms, room_name }
+  if listed_at then taken_back_by = { 'ZADD', keys.rooms, listed_at, room_name } end
+  return write(taken_back_by, 'ZADD', keys.rooms, entry.at, room_name)
+end
+
 local function write_due()
   local taken_back_by = { 'ZREM', keys.due, room_name }
   if due_at then taken_back_by = { 'ZADD', keys.due, due_at, room_name } end
@@ -121,6 +116,7 @@ end
 local failed = write({ 'HSET', keys.partition, 'seq', head.seq, 'at', head.at },
     'HSET', keys.partition, 'seq', entry.seq, 'at', entry.at)
   or write_room()
+  or write_rooms()
   or write(before and { 'HSET', keys.ids, id_name, before } or { 'HDEL', keys.ids, id_name },
     'HSET', keys.ids, id_name,
     string.format('%.0f %.0f %.0f ', entry.offset, entry.seq, entry.at) .. content)

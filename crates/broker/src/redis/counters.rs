@@ -24,7 +24,7 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Connections of a lane or a subscription that were lost or could not be made.
+    /// Connections of a lane, a subscription or a mailbox that were lost or could not be made.
     connections_failed,
     /// Appends that were sent again because no answer to them had come, or none that counts.
     appends_resent,
@@ -42,6 +42,8 @@ counters! {
     publications_undecodable,
     /// Times that a follower was interrupted because its queue was full.
     followers_overflowed,
+    /// Messages of other instances that found the mailbox full.
+    mail_dropped,
     /// Times that a subscription was interrupted.
     subscriptions_interrupted,
 }

@@ -10,6 +10,7 @@ pub(super) struct Keys {
     pub(super) log: String,
     pub(super) redacted: String,
     pub(super) due: String,
+    pub(super) rooms: String,
     /// Bears the number of the database, since Pub/Sub knows no databases.
     pub(super) channel: String,
 }
@@ -31,6 +32,7 @@ impl Keys {
             log: format!("{stem}:log"),
             redacted: format!("{stem}:redacted"),
             due: format!("{stem}:due"),
+            rooms: format!("{stem}:rooms"),
             channel: format!("{stem}:{database}"),
             partition: stem,
         }

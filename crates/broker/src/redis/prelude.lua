@@ -143,6 +143,19 @@ local function trim_log(keys, first, seq, now, entries_max, age)
   return from
 end
 
+-- The commands that take back the writes so far, oldest first.
+local back = {}
+
+-- Writes, and remembers what takes it back. On a failure takes back everything and gives the error.
+local function write(taken_back_by, ...)
+  local reply = redis.pcall(...)
+  if type(reply) == 'table' and reply.err then
+    for i = #back, 1, -1 do redis.pcall(unpack(back[i])) end
+    return reply
+  end
+  back[#back + 1] = taken_back_by
+end
+
 -- The head of a partition, if its schema is the one we know. Otherwise nothing, and what the
 -- script must answer instead.
 local function load_head(key, schema)

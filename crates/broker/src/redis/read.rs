@@ -23,7 +23,7 @@ pub(super) async fn head(shared: &Shared, known: &Known) -> Result<Head, Error> 
 }
 
 /// Asks a script that needs the partition to exist, and makes it if there is none.
-async fn ask(
+pub(super) async fn ask(
     shared: &Shared,
     known: &Known,
     code: &Code,
@@ -39,7 +39,7 @@ async fn ask(
     }
 }
 
-fn read_head(known: &Known, fields: &mut Fields) -> Result<Head, Error> {
+pub(super) fn read_head(known: &Known, fields: &mut Fields) -> Result<Head, Error> {
     let head = Head { epoch: fields.epoch()?, seq: fields.number()? };
     known.learn(head.epoch);
     Ok(head)
@@ -149,11 +149,12 @@ fn read_room(
     let records = chained(room, fields.list()?)?;
     let targeting = fields.list()?.into_iter().map(|body| read_body(room, body));
     let targeting = targeting.collect::<Result<_, _>>()?;
+    let about = fields.perhaps_bytes()?;
     let reaches_back = match range {
         Range::After(offset) => first <= offset.saturating_add(1),
         Range::Newest | Range::Before(_) => first == 1,
     };
-    Ok(RoomPage { epoch, head, seq, records, about: None, targeting, more, reaches_back })
+    Ok(RoomPage { epoch, head, seq, records, about, targeting, more, reaches_back })
 }
 
 /// Reads the bodies of a page, each followed by the seq that it names as its predecessor's, or by
@@ -178,7 +179,7 @@ fn chained(room: &str, page: Vec<Vec<u8>>) -> Result<Vec<Record>, Error> {
     Ok(records)
 }
 
-fn read_body(room: &str, body: Vec<u8>) -> Result<Record, Error> {
+pub(super) fn read_body(room: &str, body: Vec<u8>) -> Result<Record, Error> {
     publication::body(room.into(), &Bytes::from(body)).map_err(unreadable)
 }
 

@@ -11,7 +11,8 @@ local targeting_max, most = tonumber(ARGV[7]), tonumber(ARGV[8])
 
 local head, instead = load_head(partition, schema)
 if not head then return instead end
-local room = load_room(keys, head.epoch) or { offset = 0, seq = 0, first = 1, first_at = 0 }
+local known = load_room(keys, head.epoch)
+local room = known or { offset = 0, seq = 0, first = 1, first_at = 0 }
 if trim_room(keys, room, now_ms(), room_entries, room_age, most, true) then return { 'again' } end
 
 local from, to, more
@@ -46,4 +47,5 @@ if from <= to then
 end
 return {
   'page', head.epoch, head.seq, room.offset, room.first, more and 1 or 0, page, targeting,
+  known and redis.call('HGET', keys.room, 'about') or false,
 }

@@ -1,5 +1,6 @@
 //! Reads what the scripts answer: a word, and the values that belong to it.
 
+use bytes::Bytes;
 use redis::{RedisError, ServerError, Value};
 
 use super::script::SCHEMA;
@@ -98,18 +99,43 @@ impl Fields {
         }
     }
 
+    /// A number that comes as text, as all numbers in lists do.
+    pub(super) fn digits(&mut self) -> Result<u64, Error> {
+        self.text()?.parse().map_err(|_| strange())
+    }
+
     pub(super) fn epoch(&mut self) -> Result<Epoch, Error> {
         self.text()?.parse().map_err(|_| Error::Damaged("the epoch can't be read".into()))
     }
 
+    /// Bytes, or nothing where there are none.
+    pub(super) fn perhaps_bytes(&mut self) -> Result<Option<Bytes>, Error> {
+        match self.value()? {
+            Value::BulkString(bytes) => Ok(Some(bytes.into())),
+            Value::Nil => Ok(None),
+            _ => Err(strange()),
+        }
+    }
+
     /// A list of texts of bytes.
     pub(super) fn list(&mut self) -> Result<Vec<Vec<u8>>, Error> {
-        let Value::Array(values) = self.value()? else { return Err(strange()) };
-        let mut fields = Self(values.into_iter());
+        let mut fields = self.nested()?;
         let mut list = Vec::with_capacity(fields.0.len());
-        while fields.0.len() > 0 {
+        while !fields.is_empty() {
             list.push(fields.bytes()?);
         }
         Ok(list)
+    }
+
+    /// A list whose values are taken one by one.
+    pub(super) fn nested(&mut self) -> Result<Self, Error> {
+        match self.value()? {
+            Value::Array(values) => Ok(Self(values.into_iter())),
+            _ => Err(strange()),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.len() == 0
     }
 }

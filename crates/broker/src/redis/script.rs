@@ -8,10 +8,10 @@ use redis::Script;
 pub(super) const SCHEMA: u32 = 1;
 
 macro_rules! scripts {
-    ($($name:ident = $file:literal;)*) => {
+    ($($name:ident = $($file:literal)+;)*) => {
         $(
             pub(super) static $name: LazyLock<Code> = LazyLock::new(|| {
-                Code::new(concat!(include_str!("prelude.lua"), "\n", include_str!($file)))
+                Code::new(concat!(include_str!("prelude.lua"), $("\n", include_str!($file)),+))
             });
         )*
     };
@@ -19,10 +19,18 @@ macro_rules! scripts {
 
 scripts! {
     APPEND = "append.lua";
+    CLAIM_SESSION = "session.lua" "claim_session.lua";
+    CREATE_ROOM = "create_room.lua";
+    FORGET_SESSION = "session.lua" "forget_session.lua";
     HEARTBEAT = "heartbeat.lua";
+    KEEP_SESSION = "session.lua" "keep_session.lua";
     OPEN = "open.lua";
     READ_PARTITION = "read_partition.lua";
     READ_ROOM = "read_room.lua";
+    RENEW = "renew.lua";
+    RENEW_SESSIONS = "session.lua" "renew_sessions.lua";
+    RESIGN = "resign.lua";
+    ROOMS = "rooms.lua";
     SWEEP = "sweep.lua";
     SWEEP_LOG = "sweep_log.lua";
 }

@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
-    address::Address, counters::Counters, health::Health, keys::Keys, reader::Reader, script,
+    address::Address, counters::Counters, health::Health, instances::InstanceKeys, keys::Keys,
+    reader::Reader, script,
 };
 use crate::{Epoch, Limits, Partition};
 
@@ -19,8 +20,13 @@ pub(super) struct Shared {
     pub(super) health: Health,
     pub(super) counters: Counters,
     pub(super) reader: Reader,
-    /// Ends the background tasks.
     pub(super) secret_key: String,
+    pub(super) instances: InstanceKeys,
+    /// What the keys of session records begin with.
+    pub(super) session_prefix: String,
+    /// The channel of mail to all; with `:` and an id it is that instance's.
+    pub(super) mail_channel: String,
+    /// Ends the background tasks.
     pub(super) stop: CancellationToken,
     /// What was said once is not said again at each connection.
     pub(super) said: Said,
@@ -85,7 +91,8 @@ impl Known {
     pub(super) fn open(&self, by: OpenBy, replication: &str, partitions: usize) -> redis::Cmd {
         let mut random = [0; 16];
         getrandom::fill(&mut random).expect("the system gives random bytes");
-        let keys = [self.keys.partition.as_str(), &self.keys.log, &self.keys.redacted];
+        let Keys { partition, log, redacted, rooms, .. } = &self.keys;
+        let keys = [partition.as_str(), log, redacted, rooms];
         let mut call = match by {
             OpenBy::Hash => script::OPEN.call(&keys),
             OpenBy::Text => {

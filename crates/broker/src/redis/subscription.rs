@@ -2,16 +2,15 @@
 //! Redis confirmed it; whatever breaks it is an `Interrupted` at once. The socket is read eagerly,
 //! since Redis cuts off subscribers that read slowly; the queues behind it are the followers' own.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use redis::Value;
 use tokio::{
     sync::{
         Notify,
         mpsc::{Receiver, Sender},
     },
-    time::{Instant, sleep, sleep_until},
+    time::sleep,
 };
 use tracing::{debug, warn};
 
@@ -19,18 +18,11 @@ use super::{
     backoff,
     followers::Followers,
     health::LinkNumber,
-    link::{ANSWER_WAIT, Link},
+    listening::{Heard, Listening},
     publication,
-    reply::text_of,
     shared::Shared,
 };
 use crate::{Delivery, Error};
-
-/// How often a PING goes out.
-const PING_EVERY: Duration = Duration::from_secs(2);
-
-/// How long nothing at all may be heard, so that a connection that is only half there is found.
-const SILENCE_MAX: Duration = PING_EVERY.saturating_add(ANSWER_WAIT);
 
 /// What a PING carries that asks, for new followers, whether the subscription stands.
 const QUESTION: &[u8] = b"live";
@@ -66,9 +58,9 @@ impl Subscription {
             loop {
                 sleep(backoff::wait_after(failures)).await;
                 let (why, was_live) = match self.subscribe().await {
-                    Ok(link) => {
+                    Ok(listening) => {
                         self.shared.health.up(self.health);
-                        let why = self.deliver_all(link).await;
+                        let why = self.deliver_all(listening).await;
                         self.followers.interrupted();
                         self.shared.counters.subscriptions_interrupted.add(1);
                         (why, true)
@@ -92,52 +84,34 @@ impl Subscription {
     }
 
     /// Connects, subscribes, and waits until Redis has confirmed it.
-    async fn subscribe(&self) -> Result<Link, Error> {
+    async fn subscribe(&self) -> Result<Listening, Error> {
         let name = format!("palabre-sub-p{}", self.shared.partitions[self.partition].number.0);
-        let mut link = Link::open(&self.shared.address, &name).await?;
-        let mut subscribe = redis::cmd("SUBSCRIBE");
-        match Heard::read(link.ask(subscribe.arg(self.channel())).await?) {
-            Heard::Confirmed => Ok(link),
-            _ => Err(Error::Unavailable("the subscription was not confirmed".into())),
-        }
+        Listening::open(&self.shared.address, &name, &[self.channel()]).await
     }
 
     /// Delivers what comes until the connection is lost. Says why it was.
-    async fn deliver_all(&self, mut link: Link) -> Error {
-        let mut heard_at = Instant::now();
-        let mut ping_at = heard_at + PING_EVERY;
+    async fn deliver_all(&self, mut listening: Listening) -> Error {
         let mut asked = false;
         loop {
             if !asked && self.followers.ask() {
-                link.requests.push(redis::cmd("PING").arg(QUESTION));
+                listening.ask(QUESTION);
                 asked = true;
             }
             let lagging = self.followers.lagging();
             tokio::select! {
-                reply = link.replies.next() => {
-                    heard_at = Instant::now();
-                    match reply.and_then(|reply| self.take(reply)) {
-                        Ok(answers) => asked &= !answers,
-                        Err(why) => return why,
+                heard = listening.next() => match heard {
+                    Ok(Heard::Message(payload)) => self.publish(payload),
+                    Ok(Heard::Pong(said)) => {
+                        if said == QUESTION {
+                            self.followers.live();
+                            asked = false;
+                        }
                     }
-                }
+                    Err(why) => return why,
+                },
                 () = self.added.notified() => {}
-                written = link.requests.write(), if !link.requests.is_empty() => {
-                    if let Err(why) = written {
-                        return why;
-                    }
-                }
                 () = self.room_in(lagging.as_ref()), if lagging.is_some() => {
                     self.followers.go_on();
-                }
-                () = sleep_until(heard_at + SILENCE_MAX) => {
-                    return Error::Unavailable("nothing was heard in time".into());
-                }
-                () = sleep_until(ping_at) => {
-                    if link.requests.is_empty() {
-                        link.requests.push(&redis::cmd("PING"));
-                    }
-                    ping_at = Instant::now() + PING_EVERY;
                 }
             }
         }
@@ -149,23 +123,6 @@ impl Subscription {
             // The places are given back at once; they stay free, since only this task sends.
             drop(sender.reserve_many(self.followers.room_to_go_on()).await);
         }
-    }
-
-    /// Takes what was heard. Says whether it answers the question of the followers.
-    fn take(&self, reply: Value) -> Result<bool, Error> {
-        match Heard::read(reply) {
-            Heard::Message(payload) => self.publish(payload),
-            Heard::Pong(said) if said == QUESTION => {
-                self.followers.live();
-                return Ok(true);
-            }
-            Heard::Confirmed | Heard::Pong(_) => {}
-            Heard::Unsubscribed => {
-                return Err(Error::Unavailable("Redis ended the subscription".into()));
-            }
-            Heard::Other(what) => return Err(Error::Unavailable(what)),
-        }
-        Ok(false)
     }
 
     fn publish(&self, payload: Vec<u8>) {
@@ -183,35 +140,6 @@ impl Subscription {
                 self.shared.counters.publications_undecodable.add(1);
                 debug!(%error, length, channel = self.channel(), "ignored a publication");
             }
-        }
-    }
-}
-
-/// What comes over a subscribed connection.
-enum Heard {
-    Confirmed,
-    Message(Vec<u8>),
-    Pong(Vec<u8>),
-    Unsubscribed,
-    Other(String),
-}
-
-impl Heard {
-    fn read(reply: Value) -> Self {
-        let strange = || Self::Other("what Redis sent is no publication".into());
-        let values = match reply {
-            Value::Array(values) => values,
-            Value::ServerError(refusal) => return Self::Other(text_of(&refusal)),
-            _ => return strange(),
-        };
-        let mut values = values.into_iter();
-        let Some(Value::BulkString(kind)) = values.next() else { return strange() };
-        match (kind.as_slice(), values.next(), values.next()) {
-            (b"message", _, Some(Value::BulkString(payload))) => Self::Message(payload),
-            (b"subscribe", _, Some(Value::Int(_))) => Self::Confirmed,
-            (b"unsubscribe", ..) => Self::Unsubscribed,
-            (b"pong", Some(Value::BulkString(said)), _) => Self::Pong(said),
-            _ => strange(),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod appends;
 mod bench;
+mod beside;
 mod conformance;
 mod script;
 mod server;

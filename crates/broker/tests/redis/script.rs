@@ -68,7 +68,7 @@ async fn full_memory_refuses_and_leaves_nothing() {
 async fn a_key_of_another_type_refuses_until_it_is_mended() {
     let server = Server::start();
     let redis = with_two_entries(&server).await;
-    let of_partition = ["", ":log", ":redacted", ":due"].map(str::to_owned);
+    let of_partition = ["", ":log", ":redacted", ":due", ":rooms"].map(str::to_owned);
     let of_room = ["room", "entries", "ids", "targets", "redacted"];
     let of_room = of_room.map(|name| format!(":{name}:lobby"));
     for name in of_partition.into_iter().chain(of_room) {
@@ -189,6 +189,7 @@ async fn the_keys_are_as_documented() {
         "palabre:{p0}:redacted",
         "palabre:{p0}:redacted:lobby",
         "palabre:{p0}:room:lobby",
+        "palabre:{p0}:rooms",
         "palabre:{p0}:targets:lobby",
     ];
     assert_eq!(keys, expected);

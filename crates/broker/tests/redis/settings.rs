@@ -4,10 +4,12 @@ use std::{
     cell::RefCell,
     fmt::{self, Write},
     sync::{Arc, Once},
+    time::Duration,
 };
 
 use broker::{
-    Broker, Draft, Error, Range, State,
+    Broker, Draft, Error, Instance, Instances, Mail, OwnedSession, Range, Recipient, SessionRecord,
+    Sessions, State,
     redis::{Config, Redis},
 };
 use tokio_util::task::TaskTracker;
@@ -160,8 +162,31 @@ async fn the_documented_permissions_are_enough() {
     within(redis.sweep()).await.unwrap();
     let page = within(redis.read_room("lobby", Range::Newest, 9)).await.unwrap();
     assert_eq!((page.records.len(), &page.records[0].bytes[..]), (2, &b"gone"[..]));
+    within(redis.create_room("kitchen", "its title".into())).await.unwrap();
+    assert_eq!(within(redis.rooms(9)).await.unwrap().rooms.len(), 2);
+    let me = Instance { id: "me".into(), about: "here".into() };
+    assert_eq!(within(redis.renew(&me)).await.unwrap(), std::slice::from_ref(&me));
+    within(redis.resign("me")).await.unwrap();
+    use_sessions(&redis).await;
+    let mut mail = redis.mailbox("me");
+    until("the mailbox stands", async || {
+        within(redis.post(Recipient::All, "hello".into())).await.unwrap();
+        mail.try_recv().is_ok()
+    })
+    .await;
     let log = server.must(&["ACL", "LOG"]);
     assert_eq!(log, "", "nothing was denied");
+}
+
+async fn use_sessions(redis: &Redis) {
+    let life = Duration::from_mins(1);
+    let owned = OwnedSession { key: "some key".into(), owner: "me".into() };
+    let OwnedSession { key, owner } = owned.clone();
+    let record = SessionRecord { key, owner, bytes: "session".into() };
+    assert!(within(redis.keep(record, life)).await.unwrap());
+    assert!(within(redis.renew_sessions(vec![owned], life)).await.unwrap().is_empty());
+    assert!(within(redis.claim("some key", "you", life)).await.unwrap().is_some());
+    within(redis.forget("some key", "you")).await.unwrap();
 }
 
 #[tokio::test]

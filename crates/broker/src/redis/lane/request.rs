@@ -24,6 +24,7 @@ pub(super) fn request(
         &of_room.ids,
         &of_room.targets,
         &of_room.redacted,
+        &keys.rooms,
     ]);
     call.arg(script::SCHEMA).arg(epoch.as_str()).arg(not_after).arg(&keys.channel);
     call.arg(&*draft.room).arg(format!("{:016x}", content(draft)));

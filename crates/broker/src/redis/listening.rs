@@ -1,0 +1,122 @@
+//! A connection that listens: subscribed, kept awake, and given up when it falls silent. What is
+//! heard, and when to subscribe again, is left to whoever holds it.
+
+use std::time::Duration;
+
+use redis::Value;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::{
+    address::Address,
+    link::{ANSWER_WAIT, Link},
+    reply::text_of,
+};
+use crate::Error;
+
+/// How often a PING goes out.
+const PING_EVERY: Duration = Duration::from_secs(2);
+
+/// How long nothing at all may be heard, so that a connection that is only half there is found.
+const SILENCE_MAX: Duration = PING_EVERY.saturating_add(ANSWER_WAIT);
+
+/// A subscribed connection.
+pub(super) struct Listening {
+    link: Link,
+    heard_at: Instant,
+    ping_at: Instant,
+}
+
+/// What comes over it.
+pub(super) enum Heard {
+    /// What somebody published.
+    Message(Vec<u8>),
+    /// The answer to [`Listening::ask`], or to a PING that was sent to stay awake.
+    Pong(Vec<u8>),
+}
+
+impl Listening {
+    /// Connects, subscribes, and waits until Redis has confirmed all of it.
+    pub(super) async fn open(
+        address: &Address,
+        name: &str,
+        channels: &[&str],
+    ) -> Result<Self, Error> {
+        let mut link = Link::open(address, name).await?;
+        let mut subscribe = redis::cmd("SUBSCRIBE");
+        let mut reply = link.ask(subscribe.arg(channels)).await?;
+        let mut unconfirmed = channels.len();
+        loop {
+            if !matches!(read(reply)?, Reply::Confirmed) {
+                return Err(Error::Unavailable("the subscription was not confirmed".into()));
+            }
+            unconfirmed -= 1;
+            if unconfirmed == 0 {
+                break;
+            }
+            let late = |_| Error::Unavailable("no answer in time".into());
+            reply = timeout(ANSWER_WAIT, link.replies.next()).await.map_err(late)??;
+        }
+        let now = Instant::now();
+        Ok(Self { link, heard_at: now, ping_at: now + PING_EVERY })
+    }
+
+    /// Sends a PING with a question in it; what was published before comes before its answer.
+    pub(super) fn ask(&mut self, question: &[u8]) {
+        self.link.requests.push(redis::cmd("PING").arg(question));
+    }
+
+    /// Waits for what comes next. Nothing is lost if the future is dropped.
+    pub(super) async fn next(&mut self) -> Result<Heard, Error> {
+        loop {
+            let Self { link, heard_at, ping_at } = self;
+            tokio::select! {
+                reply = link.replies.next() => {
+                    *heard_at = Instant::now();
+                    match read(reply?)? {
+                        Reply::Heard(heard) => return Ok(heard),
+                        Reply::Confirmed => {}
+                        Reply::Unsubscribed => {
+                            return Err(Error::Unavailable("Redis ended the subscription".into()));
+                        }
+                    }
+                }
+                written = link.requests.write(), if !link.requests.is_empty() => written?,
+                () = sleep_until(*heard_at + SILENCE_MAX) => {
+                    return Err(Error::Unavailable("nothing was heard in time".into()));
+                }
+                () = sleep_until(*ping_at) => {
+                    if link.requests.is_empty() {
+                        link.requests.push(&redis::cmd("PING"));
+                    }
+                    *ping_at = Instant::now() + PING_EVERY;
+                }
+            }
+        }
+    }
+}
+
+enum Reply {
+    Confirmed,
+    Heard(Heard),
+    Unsubscribed,
+}
+
+fn read(reply: Value) -> Result<Reply, Error> {
+    let strange = || Err(Error::Unavailable("what Redis sent is no publication".into()));
+    let values = match reply {
+        Value::Array(values) => values,
+        Value::ServerError(refusal) => return Err(Error::Unavailable(text_of(&refusal))),
+        _ => return strange(),
+    };
+    let mut values = values.into_iter();
+    let Some(Value::BulkString(kind)) = values.next() else { return strange() };
+    match (kind.as_slice(), values.next(), values.next()) {
+        (b"message", _, Some(Value::BulkString(payload))) => {
+            Ok(Reply::Heard(Heard::Message(payload)))
+        }
+        (b"subscribe", _, Some(Value::Int(_))) => Ok(Reply::Confirmed),
+        (b"unsubscribe", ..) => Ok(Reply::Unsubscribed),
+        (b"pong", Some(Value::BulkString(said)), _) => Ok(Reply::Heard(Heard::Pong(said))),
+        _ => strange(),
+    }
+}

@@ -1,0 +1,5 @@
+-- Ends an instance's lease.
+
+redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1])
+return { 'resigned' }

@@ -7,8 +7,10 @@ pub mod command;
 pub mod entry;
 pub mod limits;
 pub mod names;
+pub mod presence;
 pub mod refusal;
 pub mod render;
+pub mod signal;
 
 pub use command::{Command, Message};
 pub use entry::Entry;

@@ -45,6 +45,9 @@ use self::world::World;
 /// How often it is looked whether something has come to pass.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
+/// How long people talk in peace between two rounds.
+const BETWEEN_MS: u64 = 1_000;
+
 /// How long clients stay on after everything has arrived: what comes twice comes by then.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -95,6 +98,8 @@ async fn run(args: &ChaosArgs, scenario: Scenario) -> anyhow::Result<Verdict> {
         faults.push(Fault { at_ms: from, lasted_ms: lifted - from, healed_ms });
         eprintln!("{}: round {}, healed {healed_ms:?} ms", scenario.name(), round + 1);
         faults::undo(scenario, round, &mut world).await?;
+        let after = board.now() + BETWEEN_MS;
+        waited(patience, || board.waiting_since(after) == 0).await;
     }
     board.phase.send_replace(Phase::Finish);
     waited(patience, || board.unanswered() == 0).await;

@@ -3,15 +3,20 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::args::Scenario;
 use super::chance::Chance;
 use super::world::World;
 
-/// How long Redis stands still, and slow clients read nothing.
+/// How long Redis stands still.
 const FROZEN: Duration = Duration::from_secs(3);
-const NOT_READING: Duration = Duration::from_secs(5);
+
+/// How often the instances are asked.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long it is waited for that slow clients are cut off.
+const CUT_OFF_WAIT: Duration = Duration::from_mins(1);
 
 /// Does what a scenario does once. When it returns, everything needed for healing is there again:
 /// what is left to do is the servers' and the clients' part.
@@ -50,8 +55,14 @@ pub(crate) async fn strike(
         }
         Scenario::Failover => world.store()?.fail_over().await?,
         Scenario::SlowClient => {
+            let before = world.cut_off().await?;
+            let slow = reading.receiver_count() as u64;
             reading.send_replace(false);
-            sleep(NOT_READING).await;
+            let deadline = Instant::now() + CUT_OFF_WAIT;
+            while world.cut_off().await? < before + slow {
+                anyhow::ensure!(Instant::now() < deadline, "slow clients were not cut off");
+                sleep(LOOK_EVERY).await;
+            }
             reading.send_replace(true);
         }
         Scenario::Herd => {

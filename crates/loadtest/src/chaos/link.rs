@@ -137,7 +137,7 @@ impl WebSocket {
                     }
                 }
                 Some(packet) = from_us.recv() => self.write(&packet).await?,
-                changed = self.reading.changed() => changed?,
+                Ok(()) = self.reading.changed() => {}
             }
         }
     }

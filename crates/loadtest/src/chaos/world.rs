@@ -105,6 +105,20 @@ impl World {
         }
     }
 
+    /// How many connections the instances have closed because their clients read too slowly.
+    pub(crate) async fn cut_off(&self) -> anyhow::Result<u64> {
+        let mut sum = 0;
+        for address in &self.addresses {
+            let metrics = get(*address, "/metrics").await?;
+            let samples = metrics.lines().filter_map(|line| line.rsplit_once(' '));
+            let mut counts = samples.filter(|(name, _)| {
+                name.contains("closed_connections") && name.contains("slow consumer")
+            });
+            sum += counts.next().map_or(Ok(0), |(_, count)| count.parse())?;
+        }
+        Ok(sum)
+    }
+
     /// The Redis that the run has started.
     pub(crate) fn store(&mut self) -> anyhow::Result<&mut Store> {
         self.store.as_mut().context("the run has no Redis of its own")
@@ -136,10 +150,15 @@ fn instance_args(name: &str, port: u16, redis: &str, scenario: Scenario) -> Vec<
 }
 
 async fn is_ready(address: SocketAddr) -> anyhow::Result<bool> {
+    Ok(get(address, "/readyz").await?.starts_with("HTTP/1.1 200"))
+}
+
+/// What an instance answers, head and body.
+async fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
-    Ok(answer.starts_with(b"HTTP/1.1 200"))
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
 }

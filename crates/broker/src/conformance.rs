@@ -8,15 +8,22 @@
 
 mod appends;
 mod deliveries;
+mod instances;
 mod lasting;
 mod limits;
+mod mail;
 mod reads;
+mod rooms;
+mod sessions;
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc::Receiver, time::timeout};
 
-pub use self::{appends::*, deliveries::*, lasting::*, limits::*, reads::*};
+pub use self::{
+    appends::*, deliveries::*, instances::*, lasting::*, limits::*, mail::*, reads::*, rooms::*,
+    sessions::*,
+};
 use crate::{
     Answer, Appended, Broker, Delivery, Draft, Error, Limits, Partition, Record, partition_of,
 };
@@ -72,6 +79,24 @@ macro_rules! conformance_tests {
             room_keeps_its_newest_entries
             partition_keeps_its_newest_entries
             entries_pass_with_age
+            room_is_made_once
+            made_room_takes_entries_and_a_room_with_entries_is_made_already
+            what_is_known_of_a_room_is_any_bytes_up_to_a_limit
+            rooms_are_listed_youngest_first
+            list_of_many_rooms_is_whole_and_sorted
+            instances_see_each_other_until_they_resign
+            leases_end
+            instances_have_limits
+            session_is_written_by_its_owner_only
+            session_claimed_at_once_goes_from_one_to_the_next
+            session_lives_as_long_as_it_is_renewed
+            many_sessions_are_renewed_at_once
+            sessions_have_limits
+            mail_reaches_whom_it_is_for
+            mail_keeps_its_order
+            mailbox_that_is_full_drops_what_comes
+            mailbox_opened_again_ends_the_earlier_one
+            mail_has_a_limit
         );
     };
     (lasting, $make:expr) => {
@@ -80,6 +105,8 @@ macro_rules! conformance_tests {
             secret_is_one_and_stays
             newer_schema_is_refused
             error_in_the_middle_leaves_nothing
+            restart_finds_every_room
+            sessions_outlive_a_restart
         );
     };
     (cases $make:expr; $($case:ident)*) => {

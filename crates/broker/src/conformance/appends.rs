@@ -1,12 +1,18 @@
 //! Appending: positions, ids, targets.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::{Place, append, draft, heard, home, listen, log_of, numbered, open, recorded, within};
-use crate::{AppendError, Appended, Draft, Partition, Range, partition_of};
+use crate::{
+    AppendError, Appended, Draft, Instance, OwnedSession, Partition, Range, Recipient,
+    SessionRecord, partition_of,
+};
 
 /// A new partition has an epoch and no entries; asking again, from anywhere, says the same.
 pub async fn head_is_made_once(place: &dyn Place) {
@@ -273,6 +279,7 @@ pub async fn closed_broker_says_so(place: &dyn Place) {
     let broker = open(place).await;
     append(&*broker, numbered("lobby", 1)).await;
     let mut deliveries = listen(&*broker, "lobby").await;
+    let mut mail = broker.mailbox("me");
     within(broker.close()).await;
     within(broker.close()).await;
     let answer = within(broker.append(numbered("lobby", 2))).await;
@@ -281,6 +288,21 @@ pub async fn closed_broker_says_so(place: &dyn Place) {
     assert!(within(broker.read_room("lobby", Range::Newest, 1)).await.is_err());
     assert!(within(broker.signal("lobby", "x".into())).await.is_err());
     assert!(within(broker.heartbeat(Partition(0), "a")).await.is_err());
+    assert!(within(broker.create_room("kitchen", Bytes::new())).await.is_err());
+    assert!(within(broker.rooms(9)).await.is_err());
+    let (id, life) = (Box::<str>::from("me"), Duration::from_mins(1));
+    let me = Instance { id: id.clone(), about: Bytes::new() };
+    assert!(within(broker.renew(&me)).await.is_err());
+    assert!(within(broker.resign(&id)).await.is_err());
+    let record = SessionRecord { key: id.clone(), owner: id.clone(), bytes: Bytes::new() };
+    let owned = vec![OwnedSession { key: id.clone(), owner: id.clone() }];
+    assert!(within(broker.keep(record, life)).await.is_err());
+    assert!(within(broker.claim(&id, &id, life)).await.is_err());
+    assert!(within(broker.renew_sessions(owned, life)).await.is_err());
+    assert!(within(broker.forget(&id, &id)).await.is_err());
+    assert!(within(broker.post(Recipient::All, "x".into())).await.is_err());
+    assert_eq!(within(mail.recv()).await, None);
+    assert_eq!(within(broker.mailbox("me").recv()).await, None);
     while let Some(delivery) = within(deliveries.recv()).await {
         assert!(!matches!(delivery, crate::Delivery::Entry(..)), "nothing more was appended");
     }

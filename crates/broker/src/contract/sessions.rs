@@ -27,7 +27,8 @@ pub trait Sessions {
 
     /// Makes `owner` the owner of a record, and gives it as it was, with the token of the owner
     /// before. `None` where there is none, or its life is over. Of two who claim it at once each
-    /// one gets it, one after the other, and the later one owns it.
+    /// one gets it, one after the other, and the later one owns it. Who claims once more, since it
+    /// heard no answer, is answered the same.
     fn claim(
         &self,
         key: &str,

@@ -9,6 +9,7 @@ CREATE INDEX rooms_by_time ON rooms (at);
 CREATE TABLE sessions (
     key TEXT NOT NULL UNIQUE,
     owner TEXT NOT NULL,       -- who may write it
+    before TEXT NOT NULL,      -- of whom the owner claimed it, for who asks once more
     ends INTEGER NOT NULL,     -- milliseconds since 1970; from then on it is as good as gone
     bytes BLOB NOT NULL        -- last, so that renewing needn't read it
 ) STRICT;

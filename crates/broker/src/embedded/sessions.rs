@@ -146,7 +146,7 @@ impl Records<'_> {
         let replaced = self
             .db
             .prepare_cached(
-                "UPDATE sessions SET owner = ?2, ends = ?3, bytes = ?4
+                "UPDATE sessions SET owner = ?2, before = '', ends = ?3, bytes = ?4
                  WHERE key = ?1 AND (owner = ?2 OR ends <= ?5)",
             )?
             .execute(params![key, owner, ends, &bytes[..], now])?;
@@ -156,7 +156,8 @@ impl Records<'_> {
         let made = self
             .db
             .prepare_cached(
-                "INSERT OR IGNORE INTO sessions (key, owner, ends, bytes) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT OR IGNORE INTO sessions (key, owner, before, ends, bytes)
+                 VALUES (?1, ?2, '', ?3, ?4)",
             )?
             .execute(params![key, owner, ends, &bytes[..]])?;
         self.count += made as u64;
@@ -189,16 +190,19 @@ impl Records<'_> {
     ) -> Result<Option<SessionRecord>, Error> {
         let found = self
             .db
-            .prepare_cached("SELECT owner, bytes FROM sessions WHERE key = ?1 AND ends > ?2")?
-            .query_row(params![key, signed(self.now)], |row| {
+            .prepare_cached(
+                "SELECT iif(owner = ?2, before, owner), bytes FROM sessions
+                 WHERE key = ?1 AND ends > ?3",
+            )?
+            .query_row(params![key, owner, signed(self.now)], |row| {
                 let bytes = row.get::<_, Vec<u8>>(1)?.into();
                 Ok(SessionRecord { key: key.into(), owner: row.get(0)?, bytes })
             })
             .optional()?;
-        if found.is_some() {
-            self.db
-                .prepare_cached("UPDATE sessions SET owner = ?2, ends = ?3 WHERE key = ?1")?
-                .execute(params![key, owner, self.ends(life)])?;
+        if let Some(SessionRecord { owner: before, .. }) = &found {
+            let sql = "UPDATE sessions SET owner = ?2, before = ?3, ends = ?4 WHERE key = ?1";
+            let values = params![key, owner, before, self.ends(life)];
+            self.db.prepare_cached(sql)?.execute(values)?;
         }
         Ok(found)
     }

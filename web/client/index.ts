@@ -1,9 +1,8 @@
 // The client of Palabre: one connection and the rooms on it. This is the whole of what the page
 // uses, and what any other program in JavaScript can use.
 
-import { io } from "socket.io-client";
 import { Asking, granted, type Link, type Patience, Refused } from "./asking.ts";
-import { Connection, type Identity, type Status, Unanswered, type Wire } from "./connection.ts";
+import { Connection, type Identity, type Status, Unanswered } from "./connection.ts";
 import {
   type Answer,
   DEFAULT_LIMITS,
@@ -13,6 +12,7 @@ import {
   type Welcome,
 } from "./protocol.ts";
 import { Room, type RoomOptions } from "./room.ts";
+import { wireTo } from "./wire.ts";
 
 export { ASKED_MAX, type Patience, Refused } from "./asking.ts";
 export type { Connection, Phase, Status } from "./connection.ts";
@@ -57,22 +57,9 @@ export class Palabre {
 
   constructor({ url, name, token, retryMs }: PalabreOptions) {
     this.#identity = { name, token };
-    const { origin, pathname } = new URL("socket.io/", url);
-    const socket = io(origin, {
-      path: pathname,
-      autoConnect: false,
-      // Two connections of one program are two, whatever they share.
-      forceNew: true,
-      ...(retryMs && {
-        reconnectionDelay: retryMs.first,
-        reconnectionDelayMax: retryMs.longest,
-      }),
-      // Straight to WebSocket, and back to polling only where that can't be had.
-      transports: ["websocket", "polling"],
-      tryAllTransports: true,
-      auth: (tell) => tell({ palabre: 1, ...this.#identity }),
-    });
-    this.connection = new Connection(socket as unknown as Wire, this.#identity);
+    const auth = () => ({ palabre: 1, ...this.#identity });
+    const wire = wireTo({ url, auth, retryMs });
+    this.connection = new Connection(wire, this.#identity);
     this.#link = new Asking(this.connection);
     this.#wireRooms();
   }

@@ -6,6 +6,7 @@
 pub mod application;
 pub mod cli;
 pub mod config;
+pub mod forward;
 pub mod metrics;
 pub mod neighbours;
 pub mod pulse;

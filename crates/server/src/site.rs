@@ -15,6 +15,7 @@ use axum::{
     routing::get,
 };
 use gateway::{BoxFuture, SiteBody};
+use hub::Hub;
 use hyper::body::Incoming;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
@@ -34,8 +35,10 @@ pub struct Parts {
     pub pulse: Arc<Pulse>,
     /// What is counted.
     pub registry: Arc<Registry>,
-    /// Cancelled when the instance stops.
-    pub stop: CancellationToken,
+    /// Whether the fan-out works.
+    pub hub: Hub,
+    /// Cancelled when the instance is about to stop.
+    pub leaving: CancellationToken,
 }
 
 /// The site as the gateway serves it.
@@ -51,16 +54,17 @@ struct Shared {
     assets: Assets,
     pulse: Arc<Pulse>,
     registry: Arc<Registry>,
-    stop: CancellationToken,
+    hub: Hub,
+    leaving: CancellationToken,
 }
 
 impl Site {
     /// The site with all its routes.
     pub fn new(parts: Parts) -> Self {
-        let Parts { base_path, public, pulse, registry, stop } = parts;
+        let Parts { base_path, public, pulse, registry, hub, leaving } = parts;
         let client_prefix = format!("{base_path}socket.io/");
         let assets = Assets::new(&base_path);
-        let shared = Arc::new(Shared { assets, pulse, registry, stop });
+        let shared = Arc::new(Shared { assets, pulse, registry, hub, leaving });
         let routes = Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(health::ready))

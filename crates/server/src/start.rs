@@ -2,6 +2,8 @@
 
 mod limits;
 mod listen;
+mod peers;
+mod secret;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -9,15 +11,13 @@ use broker::Broker;
 use gateway::{Gateway, SocketLayer};
 use hub::Hub;
 use prometheus_client::registry::Registry;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    application::{
-        Chat, Shared,
-        identity::{self, Signer},
-    },
+    application::{Chat, Shared, identity},
     config::Config,
+    forward,
     metrics::Metrics,
     neighbours::{Neighbour, Neighbours},
     pulse::{self, Pulse},
@@ -25,9 +25,6 @@ use crate::{
     site::{self, Site},
 };
 pub use listen::Address;
-
-/// How often the log is asked for the secret until it can be reached.
-const SECRET_RETRY: Duration = Duration::from_millis(500);
 
 /// Signals of instances that may wait to be taken.
 const SIGNALS: usize = 4_096;
@@ -61,7 +58,11 @@ const NOTICE_WAIT: Duration = Duration::from_secs(1);
 pub struct Server {
     address: Address,
     sequencer: Sequencer,
-    /// Cancelled first: not ready any more, no new connections, the open ones end.
+    /// Cancelled first: not ready any more.
+    leaving: CancellationToken,
+    /// Between that and `stop`, so that balancers learn of it.
+    drain_delay: Duration,
+    /// Cancelled next: no new connections, the open ones end.
     stop: CancellationToken,
     /// Cancelled when the last connection has ended: until then all hear and may send.
     ended: CancellationToken,
@@ -95,8 +96,9 @@ impl Server {
     /// The address can't be had.
     pub async fn start(config: &Config, broker: Arc<dyn Broker>) -> Result<Self, StartError> {
         let (listener, address) = listen::listen(config).await?;
+        let peer_listener = peers::listen(config)?;
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
-        let tasks = TaskTracker::new();
+        let (leaving, tasks) = (CancellationToken::new(), TaskTracker::new());
         let mut registry = Registry::with_prefix("palabre");
         let metrics = Arc::new(Metrics::new(&mut registry));
         let hub_metrics = hub::Metrics::new();
@@ -114,10 +116,12 @@ impl Server {
             broker: broker.clone(),
             pulse: pulse.clone(),
             signals,
+            ring: limits::ring(config),
             metrics: metrics.clone(),
         };
         let sequencer = Sequencer::start(parts, &tasks, &ended);
         tasks.spawn(pulse.clone().beat(sequencer.clone(), tasks.clone(), ended.clone()));
+        let tag = peer_listener.is_some().then(|| forward::tag_of(&canary));
         let me = Neighbour {
             id: canary,
             name: instance.clone().into(),
@@ -126,13 +130,14 @@ impl Server {
         };
         let lease = limits::log(config).lease;
         let gauge = metrics.instances.clone();
-        let _neighbours =
+        let neighbours =
             Neighbours::start(me, broker.clone(), lease, gauge, &tasks, ended.clone());
+        let keys = secret::keys(config, &broker, &tasks, &ended);
         let chat = Chat::new(Shared {
             instance: instance.into(),
             lobby: config.lobby.clone(),
             limits: limits::chat(config),
-            signer: signer(config, &broker, &tasks, &ended),
+            signer: keys.signer,
             broker,
             sequencer: sequencer.clone(),
             hub: hub.clone(),
@@ -144,17 +149,22 @@ impl Server {
             public: config.public.clone(),
             pulse,
             registry: Arc::new(registry),
-            stop: stop.clone(),
+            hub: hub.clone(),
+            leaving: leaving.clone(),
         }));
-        let limits = limits::gateway(config);
+        let limits = limits::gateway(config, tag);
         let (chat, tracked) = (Arc::new(chat), tasks.clone());
         let layer =
             SocketLayer::new(chat, &limits, hub.clone(), gateway_metrics.clone(), tracked.clone());
         let layer = Arc::new(layer);
         let gateway =
             Gateway::new(limits, layer, site, hub, gateway_metrics, tracked, stop.clone());
+        if let Some(listener) = peer_listener {
+            peers::join(&gateway, listener, config, &neighbours, keys.forward, &tasks, &ended);
+        }
         let serving = tasks.spawn(async move { gateway.serve(listener).await });
-        Ok(Self { address, sequencer, stop, ended, tasks, serving })
+        let drain_delay = config.drain_delay;
+        Ok(Self { address, sequencer, leaving, drain_delay, stop, ended, tasks, serving })
     }
 
     /// Where it listens.
@@ -166,6 +176,8 @@ impl Server {
     /// the other. Whoever is still connected goes on hearing and sending. Returns when all is
     /// done; the log stays open.
     pub async fn stop(self) {
+        self.leaving.cancel();
+        tokio::time::sleep(self.drain_delay).await;
         let notice = self.sequencer.tell_all("notice", pulse::draining());
         // Before the first connection is closed; but a stop waits for nobody who doesn't listen.
         let _ = tokio::time::timeout(NOTICE_WAIT, notice).await;
@@ -175,36 +187,5 @@ impl Server {
         self.ended.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-    }
-}
-
-/// Signs guests' tokens with the configured secret, or the one that is kept beside the log: as
-/// soon as the log can be asked.
-fn signer(
-    config: &Config,
-    broker: &Arc<dyn Broker>,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
-) -> watch::Receiver<Option<Signer>> {
-    let Some(secret) = &config.secret else {
-        let (known, signer) = watch::channel(None);
-        let (broker, stop) = (broker.clone(), stop.clone());
-        tasks.spawn(async move {
-            let secret = stop.run_until_cancelled(shared_secret(&*broker)).await;
-            known.send_replace(secret.map(|secret| Signer::new(&secret)));
-        });
-        return signer;
-    };
-    watch::channel(Some(Signer::new(secret.expose().as_bytes()))).1
-}
-
-async fn shared_secret(broker: &dyn Broker) -> broker::Secret {
-    let proposal = identity::random();
-    loop {
-        match broker.secret(proposal).await {
-            Ok(secret) => return secret,
-            Err(error) => tracing::debug!(%error, "the shared secret is not known yet"),
-        }
-        tokio::time::sleep(SECRET_RETRY).await;
     }
 }

@@ -1,7 +1,7 @@
 //! What an option is. All of them stand in one table, [`table`](self::table), from which
 //! [`Config`], the flags, the variables, the keys of the file and `docs/configuration.md` are made.
 
-use std::{path::PathBuf, sync::LazyLock, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::LazyLock, time::Duration};
 
 use chat::RoomKey;
 
@@ -227,6 +227,22 @@ impl Form for Hidden {
     }
 }
 
+/// An IP address and a port.
+struct AddressAndPort;
+
+impl Form for AddressAndPort {
+    type Value = SocketAddr;
+
+    fn parse(&self, text: &str) -> Result<SocketAddr, Fault> {
+        let expected = "an IP address and a port, like 10.0.0.5:7400 or [::1]:7400";
+        text.parse().map_err(|_| Fault::expected(expected))
+    }
+
+    fn show(&self, value: &SocketAddr) -> Shown {
+        Shown::Text(value.to_string())
+    }
+}
+
 /// A [`RoomKey`].
 struct Room;
 
@@ -255,6 +271,20 @@ fn base_path(text: &str) -> Result<String, Fault> {
         return Ok(format!("/{inner}/"));
     }
     Err(Fault::expected("a path like /chat/ (letters, digits, '-', '.', '_', '~')"))
+}
+
+/// A name or an address, and a port.
+fn host_and_port(text: &str) -> Result<String, Fault> {
+    let (host, port) = text.rsplit_once(':').unwrap_or_default();
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let host_fits = match bare {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => name(host, "-_.", 253).is_ok(),
+    };
+    if host_fits && port.parse::<std::num::NonZeroU16>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    Err(Fault::expected("a host and a port, like palabre-1:7400"))
 }
 
 fn instance(text: &str) -> Result<String, Fault> {

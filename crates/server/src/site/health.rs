@@ -14,8 +14,11 @@ use crate::metrics;
 
 /// 200 only while this instance hears its own heartbeat through the log.
 pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response<Body> {
-    if shared.stop.is_cancelled() {
+    if shared.leaving.is_cancelled() {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "this instance is stopping");
+    }
+    if !shared.hub.is_running() {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "the fan-out of this instance has failed");
     }
     match shared.pulse.ready() {
         Ok(()) => "ready\n".into_response(),

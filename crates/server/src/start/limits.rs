@@ -22,6 +22,10 @@ pub(super) fn log(config: &Config) -> broker::Limits {
     }
 }
 
+pub(super) fn ring(config: &Config) -> crate::sequencer::ring::Limits {
+    crate::sequencer::ring::Limits { time: config.ring_time, bytes: config.ring_bytes }
+}
+
 pub(super) fn hub(config: &Config) -> hub::Limits {
     hub::Limits {
         outbox_bytes: config.outbox_bytes,
@@ -39,7 +43,8 @@ pub(super) fn chat(config: &Config) -> chat::Limits {
     }
 }
 
-pub(super) fn gateway(config: &Config) -> gateway::Config {
+/// `tag` is what the ids of its sessions begin with, where other instances look at them.
+pub(super) fn gateway(config: &Config, tag: Option<gateway::Tag>) -> gateway::Config {
     let origins = match &config.cors {
         Cors::Off => gateway::Origins::Off,
         Cors::Any => gateway::Origins::Any,
@@ -56,6 +61,9 @@ pub(super) fn gateway(config: &Config) -> gateway::Config {
         cors: gateway::Cors { origins, credentials: false },
         sessions_max: config.sessions_max,
         drain_window: config.drain_window,
+        // Longer than a poll can last.
+        forward_timeout: config.ping_interval + config.ping_timeout,
+        tag,
         ..gateway::Config::default()
     }
 }

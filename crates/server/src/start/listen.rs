@@ -8,7 +8,7 @@ use std::{
 };
 
 use gateway::Listener;
-use tokio::net::{TcpSocket, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixStream};
 
 use super::StartError;
 use crate::config::{Bind, Config};
@@ -45,8 +45,9 @@ pub(super) async fn listen(config: &Config) -> Result<(Listener, Address), Start
         Bind::Ip(ip) => {
             let address = SocketAddr::new(*ip, config.port);
             let (listener, address) = listen_tcp(address)
+                .and_then(|listener| listener.local_addr().map(|address| (listener, address)))
                 .map_err(|error| StartError::Listen { address: address.to_string(), error })?;
-            Ok((listener, Address::Tcp(address, config.base_path.clone())))
+            Ok((listener.into(), Address::Tcp(address, config.base_path.clone())))
         }
         Bind::Unix(path) => {
             let shown = path.display().to_string();
@@ -58,7 +59,8 @@ pub(super) async fn listen(config: &Config) -> Result<(Listener, Address), Start
     }
 }
 
-fn listen_tcp(address: SocketAddr) -> io::Result<(Listener, SocketAddr)> {
+/// Opens a listening TCP socket.
+pub(super) fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address.ip() {
         IpAddr::V4(_) => TcpSocket::new_v4()?,
         IpAddr::V6(_) => TcpSocket::new_v6()?,
@@ -66,9 +68,7 @@ fn listen_tcp(address: SocketAddr) -> io::Result<(Listener, SocketAddr)> {
     // The port of an instance that has just ended may be had at once; one in use may not.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    let listener = socket.listen(BACKLOG)?;
-    let address = listener.local_addr()?;
-    Ok((listener.into(), address))
+    socket.listen(BACKLOG)
 }
 
 async fn listen_unix(path: &Path) -> io::Result<Listener> {

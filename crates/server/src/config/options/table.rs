@@ -26,6 +26,15 @@ options! {
         /// Name of this instance, of letters, digits and `-_.:`.
         "instance" instance: Option<String> = None, Maybe(Checked(instance)), "NAME",
         unset: "host name and port";
+
+        /// Where other instances ask this one for its polling sessions; port 0 picks a free one.
+        /// Only with Redis, where it need not be set.
+        "internal-bind" internal_bind: Option<SocketAddr> = None, Maybe(AddressAndPort),
+        "ADDRESS:PORT", unset: "the address of `bind`, with a free port", in_demo: false;
+
+        /// Host and port under which other instances reach that one.
+        "advertise" advertise: Option<String> = None, Maybe(Checked(host_and_port)), "HOST:PORT",
+        unset: "where it listens, or else its address in the direction of Redis", in_demo: false;
     }
 
     Keeping {
@@ -96,6 +105,15 @@ options! {
         "connect-timeout" connect_timeout: Duration = gateway().connect_timeout,
         Span(INSTANT..=HOUR), "TIME";
 
+        /// How long after a drop a stock client can take up its session and is sent what it
+        /// missed; 0 switches that off.
+        "recovery-window" recovery_window: Duration = Duration::from_mins(2),
+        Span(Duration::ZERO..=DAY), "TIME";
+
+        /// When the server stops, time between the moment `/readyz` says so and the moment no more
+        /// connections are accepted: for balancers that learn from the one not to make the other.
+        "drain-delay" drain_delay: Duration = Duration::ZERO, Span(Duration::ZERO..=HOUR), "TIME";
+
         /// Time over which connections are closed, one after the other, when the server stops.
         "drain-window" drain_window: Duration = gateway().drain_window,
         Span(Duration::ZERO..=HOUR), "TIME";
@@ -152,5 +170,13 @@ options! {
         /// How long these are kept; on disk for ever, unless this is set.
         "partition-age" partition_age: Duration = KEPT.partition_age,
         OrAll(Span(MINUTE..=CENTURY), Duration::MAX), "TIME";
+
+        /// How long entries stay in memory for clients that come back; older ones are read from
+        /// the log.
+        "ring-time" ring_time: Duration = Duration::from_mins(2), Span(Duration::from_secs(1)..=DAY),
+        "TIME";
+
+        /// Bytes of entries that stay in memory for them.
+        "ring-bytes" ring_bytes: usize = 64 << 20, Bytes(64 * KIB..=16 * GIB), "SIZE";
     }
 }

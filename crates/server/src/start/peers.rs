@@ -1,0 +1,56 @@
+//! Where other instances ask this one for its polling sessions: only where there can be others.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use gateway::Gateway;
+use tokio::{net::TcpListener, sync::watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{StartError, listen};
+use crate::{
+    config::{Bind, Config},
+    forward::{self, Forward, Key},
+    neighbours::Neighbours,
+};
+
+/// Opens the listener for other instances. Where nobody said it, it is on the address that
+/// clients use, with a port that is free: the others learn it from the registry.
+///
+/// # Errors
+/// The address can't be had.
+pub(super) fn listen(config: &Config) -> Result<Option<TcpListener>, StartError> {
+    if config.redis.is_none() && config.internal_bind.is_none() {
+        return Ok(None);
+    }
+    let address = config.internal_bind.unwrap_or_else(|| match &config.bind {
+        Bind::Ip(ip) => SocketAddr::new(*ip, 0),
+        Bind::Unix(_) => SocketAddr::from(([127, 0, 0, 1], 0)),
+    });
+    let listener = listen::listen_tcp(address)
+        .map_err(|error| StartError::Listen { address: address.to_string(), error })?;
+    Ok(Some(listener))
+}
+
+/// Lets the gateway serve the sessions of the neighbours, and them those of this instance.
+pub(super) fn join(
+    gateway: &Gateway,
+    listener: TcpListener,
+    config: &Config,
+    neighbours: &Neighbours,
+    key: watch::Receiver<Option<Key>>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    gateway.join(Arc::new(Forward::new(neighbours.clone(), key, tasks, stop)));
+    match (&config.advertise, listener.local_addr()) {
+        (Some(address), _) => neighbours.advertise(address.as_str().into()),
+        (None, Ok(listens)) => {
+            let known = forward::advertise(neighbours.clone(), listens, config.redis.clone());
+            let stop = stop.clone();
+            tasks.spawn(async move { stop.run_until_cancelled(known).await });
+        }
+        (None, Err(error)) => tracing::warn!(%error, "other instances can't reach this one"),
+    }
+    let gateway = gateway.clone();
+    tasks.spawn(async move { gateway.serve_peers(listener.into()).await });
+}

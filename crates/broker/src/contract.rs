@@ -94,16 +94,12 @@ pub trait Broker: Instances + Sessions + Mail + Send + Sync + 'static {
     /// had entries: then nothing is changed. Of several who make one room at once, one gets `true`.
     /// Durable when it is answered. What is known of a room is kept as long as the partition's
     /// epoch, whatever happens to its entries.
-    fn create_room(&self, room: &str, about: Bytes) -> Answer<Result<bool, Error>> {
-        Box::pin(async { Err(Error::Unavailable("not built yet".into())) })
-    }
+    fn create_room(&self, room: &str, about: Bytes) -> Answer<Result<bool, Error>>;
 
     /// The rooms that exist, at most `limit` and at most [`PAGE_MAX`], those first whose newest
     /// entry (or making, where there never was one) is the youngest; and whether there are more.
     /// Rooms of the same millisecond come in any order.
-    fn rooms(&self, limit: usize) -> Answer<Result<RoomList, Error>> {
-        Box::pin(async { Err(Error::Unavailable("not built yet".into())) })
-    }
+    fn rooms(&self, limit: usize) -> Answer<Result<RoomList, Error>>;
 
     /// Sends something ephemeral to all followers of a room's partition: at most once, never
     /// logged, never holding up an entry.

@@ -15,14 +15,10 @@ pub trait Instances {
     /// included, in the order of their ids. Who was away for longer than a lease is registered
     /// again by the same call. An id that is none, or more about it than
     /// [`INSTANCE_ABOUT_BYTES_MAX`], is [`Error::Refused`].
-    fn renew(&self, me: &Instance) -> Answer<Result<Vec<Instance>, Error>> {
-        Box::pin(async { Err(Error::Unavailable("not built yet".into())) })
-    }
+    fn renew(&self, me: &Instance) -> Answer<Result<Vec<Instance>, Error>>;
 
     /// Ends a lease at once. An id that has none is no error.
-    fn resign(&self, id: &str) -> Answer<Result<(), Error>> {
-        Box::pin(async { Err(Error::Unavailable("not built yet".into())) })
-    }
+    fn resign(&self, id: &str) -> Answer<Result<(), Error>>;
 }
 
 /// An instance as the others see it.

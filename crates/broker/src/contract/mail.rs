@@ -13,16 +13,12 @@ pub trait Mail {
     /// what comes afterwards is heard again. It ends when the broker is closed. An instance has
     /// one mailbox; opening it again through the same broker ends the earlier one. Where mailboxes
     /// take a moment to be heard of by the others, mail sent in that moment is lost.
-    fn mailbox(&self, id: &str) -> mpsc::Receiver<Bytes> {
-        mpsc::channel(1).1
-    }
+    fn mailbox(&self, id: &str) -> mpsc::Receiver<Bytes>;
 
     /// Sends to one instance, or to all (the sender included). That nobody was there is no error,
     /// and neither is a mailbox that is full. More than [`MAIL_BYTES_MAX`](super::MAIL_BYTES_MAX)
     /// are [`Error::Refused`].
-    fn post(&self, to: Recipient, bytes: Bytes) -> Answer<Result<(), Error>> {
-        Box::pin(async { Err(Error::Unavailable("not built yet".into())) })
-    }
+    fn post(&self, to: Recipient, bytes: Bytes) -> Answer<Result<(), Error>>;
 }
 
 /// Who gets a message.

@@ -21,9 +21,7 @@ use crate::limits::fits;
 pub trait Sessions {
     /// Makes a record, or replaces it where `record.owner` is its owner. `false` where somebody
     /// else is: nothing was written then. A record whose life is over has no owner.
-    fn keep(&self, record: SessionRecord, life: Duration) -> Answer<Result<bool, Error>> {
-        Box::pin(async { Err(Error::Unavailable("not built yet".into())) })
-    }
+    fn keep(&self, record: SessionRecord, life: Duration) -> Answer<Result<bool, Error>>;
 
     /// Makes `owner` the owner of a record, and gives it as it was, with the token of the owner
     /// before. `None` where there is none, or its life is over. Of two who claim it at once each
@@ -34,9 +32,7 @@ pub trait Sessions {
         key: &str,
         owner: &str,
         life: Duration,
-    ) -> Answer<Result<Option<SessionRecord>, Error>> {
-        Box::pin(async { Err(Error::Unavailable("not built yet".into())) })
-    }
+    ) -> Answer<Result<Option<SessionRecord>, Error>>;
 
     /// Lets records live on: as many as one likes, in parts, so that nobody is held up by it.
     /// Gives the keys of those that are gone, or owned by somebody else, in the order of `owned`.
@@ -44,14 +40,10 @@ pub trait Sessions {
         &self,
         owned: Vec<OwnedSession>,
         life: Duration,
-    ) -> Answer<Result<Vec<Box<str>>, Error>> {
-        Box::pin(async { Err(Error::Unavailable("not built yet".into())) })
-    }
+    ) -> Answer<Result<Vec<Box<str>>, Error>>;
 
     /// Forgets a record, where `owner` is its owner.
-    fn forget(&self, key: &str, owner: &str) -> Answer<Result<(), Error>> {
-        Box::pin(async { Err(Error::Unavailable("not built yet".into())) })
-    }
+    fn forget(&self, key: &str, owner: &str) -> Answer<Result<(), Error>>;
 }
 
 /// What is kept of a session.

@@ -5,7 +5,8 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::{
-    Answer, AppendError, Appended, Description, Draft, Limits as LogLimits, Range, RoomPage, State,
+    Answer, AppendError, Appended, Description, Draft, Instance, Instances, Limits as LogLimits,
+    Mail, OwnedSession, Range, Recipient, RoomList, RoomPage, SessionRecord, Sessions, State,
     embedded::Embedded,
 };
 
@@ -40,9 +41,52 @@ impl Rough {
     }
 }
 
-impl crate::Instances for Rough {}
-impl crate::Sessions for Rough {}
-impl crate::Mail for Rough {}
+impl Instances for Rough {
+    fn renew(&self, me: &Instance) -> Answer<Result<Vec<Instance>, Error>> {
+        self.log.renew(me)
+    }
+
+    fn resign(&self, id: &str) -> Answer<Result<(), Error>> {
+        self.log.resign(id)
+    }
+}
+
+impl Sessions for Rough {
+    fn keep(&self, record: SessionRecord, life: Duration) -> Answer<Result<bool, Error>> {
+        self.log.keep(record, life)
+    }
+
+    fn claim(
+        &self,
+        key: &str,
+        owner: &str,
+        life: Duration,
+    ) -> Answer<Result<Option<SessionRecord>, Error>> {
+        self.log.claim(key, owner, life)
+    }
+
+    fn renew_sessions(
+        &self,
+        owned: Vec<OwnedSession>,
+        life: Duration,
+    ) -> Answer<Result<Vec<Box<str>>, Error>> {
+        self.log.renew_sessions(owned, life)
+    }
+
+    fn forget(&self, key: &str, owner: &str) -> Answer<Result<(), Error>> {
+        self.log.forget(key, owner)
+    }
+}
+
+impl Mail for Rough {
+    fn mailbox(&self, id: &str) -> mpsc::Receiver<Bytes> {
+        self.log.mailbox(id)
+    }
+
+    fn post(&self, to: Recipient, bytes: Bytes) -> Answer<Result<(), Error>> {
+        self.log.post(to, bytes)
+    }
+}
 
 impl Broker for Rough {
     fn description(&self) -> Description {
@@ -104,6 +148,14 @@ impl Broker for Rough {
 
     fn read_room(&self, room: &str, range: Range, limit: usize) -> Answer<Result<RoomPage, Error>> {
         self.log.read_room(room, range, limit)
+    }
+
+    fn create_room(&self, room: &str, about: Bytes) -> Answer<Result<bool, Error>> {
+        self.log.create_room(room, about)
+    }
+
+    fn rooms(&self, limit: usize) -> Answer<Result<RoomList, Error>> {
+        self.log.rooms(limit)
     }
 
     fn signal(&self, room: &str, bytes: Bytes) -> Answer<Result<(), Error>> {

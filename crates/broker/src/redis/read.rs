@@ -154,7 +154,7 @@ fn read_room(
         Range::After(offset) => first <= offset.saturating_add(1),
         Range::Newest | Range::Before(_) => first == 1,
     };
-    Ok(RoomPage { epoch, head, seq, records, about, targeting, more, reaches_back })
+    Ok(RoomPage { epoch, head, about, seq, records, targeting, more, reaches_back })
 }
 
 /// Reads the bodies of a page, each followed by the seq that it names as its predecessor's, or by

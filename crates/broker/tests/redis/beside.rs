@@ -85,7 +85,7 @@ async fn a_record_ends_by_itself_and_renewing_lets_it_live_on() {
     let owned =
         ["gone", "long", "taken"].map(|key| OwnedSession { key: key.into(), owner: "me".into() });
     let lost = within(redis.renew_sessions(owned.to_vec(), Duration::MAX)).await.unwrap();
-    assert_eq!(lost, ["gone".into(), "taken".into()]);
+    assert_eq!(lost, ["gone", "taken"].map(Box::<str>::from));
     let left = |key: &str| -> u64 {
         server.must(&["PTTL", &format!("palabre:session:{key}")]).parse().unwrap()
     };

@@ -145,7 +145,8 @@ async fn settings_that_may_not_be_asked_for_are_only_warned_of() {
 async fn the_documented_permissions_are_enough() {
     let server = Server::start();
     let user = "ACL SETUSER app on >secret ~palabre:* &palabre:* +@hash +@stream +@sortedset \
-                +@scripting +@pubsub +@connection +del +exists +get +set +time +info +config|get";
+                +@scripting +@pubsub +@connection +del +exists +get +getrange +set +pexpire +time \
+                +info +config|get";
     server.must(&user.split_whitespace().collect::<Vec<_>>());
     let redis = started(server.url().replace("//", "//app:secret@"));
     connection(&redis).await;

@@ -1,12 +1,13 @@
-// The page: the first visit, or the rooms and the conversation.
+// The page: the first visit, or the rooms, the conversation and the people in it.
 
 import { Announcer } from "./components/announcer.tsx";
-import { Brand } from "./components/brand.tsx";
+import { FindRoom } from "./components/find-room.tsx";
 import { FirstVisit } from "./components/first-visit.tsx";
 import { Foot } from "./components/foot.tsx";
 import { Head, Line } from "./components/head.tsx";
+import { Help } from "./components/help.tsx";
 import { Log } from "./components/log.tsx";
-import { Me } from "./components/me.tsx";
+import { People } from "./components/people.tsx";
 import { Rooms } from "./components/rooms.tsx";
 import { name } from "./connection.ts";
 import { words } from "./i18n/index.ts";
@@ -20,14 +21,15 @@ function Chat() {
     <div class="frame">
       <Line />
       <Skip />
-      <Brand />
       <Rooms />
-      <Me />
       <main class="talk">
         <Head />
         <Log />
         <Foot />
       </main>
+      <People />
+      <FindRoom />
+      <Help />
       <Announcer />
     </div>
   );

@@ -1,23 +1,38 @@
 // The open room as signals: what the client's room tells, what was written and not yet sent, and
 // what has come while nobody was looking.
 
-import { computed, effect, signal, untracked } from "@preact/signals";
-import type { Outgoing, Palabre, Room } from "../client/index.ts";
-import { me, palabre } from "./connection.ts";
+import { batch, computed, effect, signal, untracked } from "@preact/signals";
+import type { Palabre, Person, Position, Room } from "../client/index.ts";
+import { me, palabre, welcome } from "./connection.ts";
+import { oncePerFrame } from "./frames.ts";
 import { rowsOf } from "./parts/rows.ts";
+import { enter } from "./rooms.ts";
 import { openRoom } from "./route.ts";
 import { ofThisTab } from "./storage.ts";
+
+export { openKey } from "./rooms.ts";
 
 /** Messages that a screen reader is still told of, at most. */
 const ANNOUNCED_MAX = 5;
 
-/** How long it is said that one is up to date. */
-const RECOVERED_SHOWN_MS = 5_000;
+/** How long what is only good to know is shown. */
+const SHOWN_MS = 5_000;
+
+/** Messages whose way is being timed, at most. */
+const TIMED_MAX = 50;
 
 /** What happened to the conversation and should be said once. */
 export type Happening =
   | { kind: "recovered"; count: number; all: boolean }
-  | { kind: "reset"; restarted: boolean };
+  | { kind: "reset"; restarted: boolean }
+  | { kind: "copied"; said: string };
+
+/** The message that is being answered. */
+export interface Answering {
+  to: Position;
+  name: string;
+  text: string;
+}
 
 /** The client's room, and how often it has changed. */
 const current = signal<{ room: Room; change: number } | undefined>(undefined);
@@ -25,10 +40,23 @@ const current = signal<{ room: Room; change: number } | undefined>(undefined);
 /** What is being written. */
 export const draft = signal("");
 
+export const answering = signal<Answering | undefined>(undefined);
+
+/** What is the matter with what is being written. */
+export const trouble = signal<string | undefined>(undefined);
+
 export const happening = signal<Happening | undefined>(undefined);
 
 /** What came in last, for those who listen: by the order of coming. */
 export const announced = signal<readonly { key: number; name: string; text: string }[]>([]);
+
+/** Up to where the room was read when it was opened or come back to: what follows is new. */
+const unreadFrom = signal<Position | undefined>(undefined);
+
+/** How our last message went: through which instance, to where, and how long that took. */
+export const lastWay = signal<{ instance: string; offset: number; ms: number } | undefined>(
+  undefined,
+);
 
 /** The room as it is now. */
 export const talk = computed(() => {
@@ -38,11 +66,21 @@ export const talk = computed(() => {
   return { key, phase, refusal, entries, outgoing, older, ahead, head, following, loading };
 });
 
+/** What the open room is called. */
+export const title = computed(() => {
+  const room = current.value?.room;
+  return room?.title ?? room?.key ?? openRoom.value ?? "";
+});
+
 export const rows = computed(() => {
   if (talk.value === undefined) return [];
   const { entries, outgoing, ahead } = talk.value;
-  return rowsOf({ entries, outgoing, behind: ahead > 0, me: me.value });
+  const behind = ahead > 0;
+  return rowsOf({ entries, outgoing, behind, me: me.value, unreadFrom: unreadFrom.value });
 });
+
+/** Who else is writing now. */
+export const writing = computed<readonly Person[]>(() => current.value?.room.typists ?? []);
 
 /** Up to where the conversation has been on the screen. */
 const seen = signal(0);
@@ -57,32 +95,58 @@ effect(() => {
   if (talk.value?.following) seen.value = talk.value.head;
 });
 
+/** Whether what is written is to be said as soon as there is a room. */
+let eager = false;
+
 /** What the page does to the room; each one does nothing while there is none. */
 export const act = {
-  /** Says what was written. `false` where too much waits already. */
+  /** Says what was written, and clears it. `false` where too much waits already. */
   say(text: string): boolean {
-    const sent = current.value?.room.send(text) ?? false;
-    if (sent) void current.value?.room.jumpToNewest();
-    return sent;
+    const room = current.peek()?.room;
+    eager = room === undefined;
+    if (room === undefined) return true;
+    if (!room.send(text, { replyTo: answering.peek()?.to })) return false;
+    write("");
+    time(room);
+    answering.value = undefined;
+    unreadFrom.value = undefined;
+    void room.jumpToNewest();
+    return true;
   },
-  retry: (id: string) => current.value?.room.retry(id),
+  retry: (id: string) => current.peek()?.room.retry(id),
   /** Takes an unsent message back into what is being written. */
   takeBack(id: string): void {
-    const item = current.value?.room.cancel(id);
+    const item = current.peek()?.room.cancel(id);
     if (item === undefined) return;
     write(draft.value === "" ? item.text : `${item.text}\n${draft.value}`);
   },
-  loadOlder: () => void current.value?.room.loadOlder(),
-  loadNewer: () => void current.value?.room.loadNewer(),
-  follow: (following: boolean) => current.value?.room.follow(following),
-  jumpToNewest: () => void current.value?.room.jumpToNewest(),
+  /** Somebody has looked at everything up to here, or at all of it. */
+  read(upTo?: Position): void {
+    if (!document.hidden) current.peek()?.room.read(upTo);
+  },
+  loadOlder: () => void current.peek()?.room.loadOlder(),
+  loadNewer: () => void current.peek()?.room.loadNewer(),
+  follow: (following: boolean) => current.peek()?.room.follow(following),
+  jumpToNewest: () => void current.peek()?.room.jumpToNewest(),
 };
 
 /** Changes what is being written. */
 export function write(text: string): void {
   draft.value = text;
-  const key = openRoom.value;
-  if (key !== undefined) ofThisTab.set(`draft:${key}`, text === "" ? undefined : text);
+  trouble.value = undefined;
+  const room = current.peek()?.room;
+  if (room === undefined) return;
+  room.typing(text !== "");
+  ofThisTab.set(`draft:${room.key}`, text === "" ? undefined : text);
+}
+
+/** Says something once, for a while. */
+export function happen(what: Happening): void {
+  happening.value = what;
+  if (what.kind === "reset") return;
+  setTimeout(() => {
+    if (happening.peek() === what) happening.value = undefined;
+  }, SHOWN_MS);
 }
 
 effect(() => {
@@ -94,52 +158,81 @@ effect(() => {
 
 /** Lives in a room until the function that is returned is called. */
 function live(client: Palabre, key: string): () => void {
-  const room = client.join(key, { catchUp: false, unsent: unsentOf(key) });
+  const isNew = client.room(key) === undefined;
+  const room = enter(client, key, false);
+  // What was written before there was any room to write it in.
+  const early = draft.peek();
+  let opened = false;
   const changed = () => {
+    if (!opened && room.phase === "joined") {
+      opened = true;
+      mark(room);
+    }
     current.value = { room, change: (current.peek()?.change ?? 0) + 1 };
-    const left = room.outgoing.filter((item) => item.state !== "placed");
-    ofThisTab.set(`unsent:${key}`, left.length === 0 ? undefined : JSON.stringify(left));
   };
-  room.on("change", changed);
-  room.on("entry", ({ entry, live }) => {
-    const { user, name = "", text, offset } = entry;
-    if (!live || text === undefined || user === client.welcome?.user) return;
-    const next = { key: offset, name, text };
-    announced.value = [...announced.value, next].slice(-ANNOUNCED_MAX);
-  });
-  room.on("recovered", ({ count }) => {
-    happen({ kind: "recovered", count, all: room.ahead === 0 });
-  });
-  room.on("reset", ({ restarted }) => happen({ kind: "reset", restarted }));
+  const ends = [
+    room.on(
+      "change",
+      oncePerFrame(() => current.peek()?.room === room && changed()),
+    ),
+    room.on("entry", ({ entry, live }) => {
+      const { user, name = "", text, offset } = entry;
+      arrived(entry.id, offset);
+      if (!live || text === undefined || client.connection.isOwn(user)) return;
+      const next = { key: offset, name, text };
+      announced.value = [...announced.peek(), next].slice(-ANNOUNCED_MAX);
+    }),
+    room.on("recovered", ({ count }) => {
+      happen({ kind: "recovered", count, all: room.ahead === 0 });
+    }),
+    room.on("reset", ({ restarted }) => happen({ kind: "reset", restarted })),
+  ];
+  if (!isNew) room.show("unread");
   changed();
-  draft.value = ofThisTab.get(`draft:${key}`) ?? "";
+  draft.value = ofThisTab.get(`draft:${room.key}`) ?? early;
+  if (eager) act.say(draft.peek());
   return () => {
-    void client.leave(room);
-    current.value = undefined;
-    announced.value = [];
-    happening.value = undefined;
+    for (const end of ends) end();
+    if (room.phase === "refused") void client.leave(room);
+    else if (client.joined.includes(room)) room.hide();
+    batch(() => {
+      current.value = undefined;
+      draft.value = "";
+      announced.value = [];
+      happening.value = undefined;
+      trouble.value = undefined;
+      answering.value = undefined;
+      unreadFrom.value = undefined;
+    });
   };
 }
 
-function happen(what: Happening): void {
-  happening.value = what;
-  if (what.kind === "reset") return;
-  setTimeout(() => {
-    if (happening.peek() === what) happening.value = undefined;
-  }, RECOVERED_SHOWN_MS);
+/** Marks where what is new begins. */
+function mark(room: Room): void {
+  unreadFrom.value = room.unread > 0 ? room.seen : undefined;
 }
 
-function unsentOf(key: string): Outgoing[] {
-  try {
-    const kept: unknown = JSON.parse(ofThisTab.get(`unsent:${key}`) ?? "[]");
-    return Array.isArray(kept) ? kept.filter(isOutgoing) : [];
-  } catch {
-    return [];
-  }
+document.addEventListener("visibilitychange", () => {
+  const room = current.peek()?.room;
+  if (document.hidden || room === undefined || room.phase !== "joined") return;
+  if (room.unread > 0) mark(room);
+  if (room.following) room.read();
+});
+
+/** When messages that are on their way were written, by their ids. */
+const timed = new Map<string, number>();
+
+function time(room: Room): void {
+  const id = room.outgoing.at(-1)?.id;
+  if (id === undefined) return;
+  if (timed.size >= TIMED_MAX) timed.clear();
+  timed.set(id, performance.now());
 }
 
-function isOutgoing(item: unknown): item is Outgoing {
-  if (typeof item !== "object" || item === null) return false;
-  const { id, text, at } = item as Partial<Record<string, unknown>>;
-  return typeof id === "string" && typeof text === "string" && typeof at === "number";
+function arrived(id: string, offset: number): void {
+  const written = timed.get(id);
+  const { instance } = welcome.peek() ?? {};
+  if (written === undefined || instance === undefined) return;
+  timed.delete(id);
+  lastWay.value = { instance, offset, ms: Math.round(performance.now() - written) };
 }

@@ -3,6 +3,7 @@
 import { render } from "preact";
 import { App } from "./app.tsx";
 import "./styles/index.css";
+import "./keys.ts";
 import "./title.ts";
 
 const root = document.getElementById("root");

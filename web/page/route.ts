@@ -1,14 +1,18 @@
 // Which room is open: the one in the page's address, else the lobby. Going from one to the other
 // loads no page.
 
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { welcome } from "./connection.ts";
 import { addressOf as addressUnder, roomOf } from "./parts/address.ts";
+import { lasting } from "./storage.ts";
 
 /** The path under which this Palabre lies. */
 const base = new URL(document.baseURI).pathname;
 
 const named = signal(roomOf(location.pathname, base));
+
+/** The room of the page's address, where it names one. */
+export const namedRoom = computed(() => named.value);
 
 addEventListener("popstate", () => {
   named.value = roomOf(location.pathname, base);
@@ -16,14 +20,18 @@ addEventListener("popstate", () => {
 
 /** The room that everybody comes into. */
 export const lobby = computed(() => {
-  const meta = document.querySelector<HTMLMetaElement>('meta[name="palabre-lobby"]')?.content;
-  return welcome.value?.lobby ?? (meta || "general");
+  return welcome.value?.lobby ?? lasting.get("lobby") ?? "general";
 });
 
-/** The open room; none before the server has told which one the lobby is. */
+/** The open room; none before the server has told, now or earlier, which one the lobby is. */
 export const openRoom = computed(() => {
   if (named.value !== undefined) return named.value;
-  return welcome.value === undefined ? undefined : lobby.value;
+  const isKnown = welcome.value !== undefined || lasting.get("lobby") !== undefined;
+  return isKnown ? lobby.value : undefined;
+});
+
+effect(() => {
+  if (welcome.value !== undefined) lasting.set("lobby", lobby.value);
 });
 
 /** The address of a room. */
@@ -32,6 +40,7 @@ export const addressOf = (room: string): string =>
 
 /** Opens a room. */
 export function go(room: string): void {
+  if (addressOf(room) === location.pathname) return;
   history.pushState(null, "", addressOf(room));
   named.value = roomOf(location.pathname, base);
 }

@@ -1,5 +1,7 @@
 // Where a reader is in a long list, and how that place is kept while the list changes around it.
 
+import type { Position } from "../client/index.ts";
+
 /** Nearer to the end than this, one reads the end. */
 const END_PX = 80;
 
@@ -27,6 +29,27 @@ export function keepPlace(list: HTMLElement, { row, top }: Place): void {
   if (!row.isConnected) return;
   const now = row.getBoundingClientRect().top - list.getBoundingClientRect().top;
   if (now !== top) list.scrollTop += now - top;
+}
+
+/** The place in the log of the last message that is seen whole. */
+export function lastSeenIn(list: HTMLElement): Position | undefined {
+  const rows = list.querySelectorAll<HTMLElement>("[data-offset]");
+  const edge = list.getBoundingClientRect().bottom;
+  let [from, to] = [0, rows.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    const { bottom = Number.POSITIVE_INFINITY } = rows[middle]?.getBoundingClientRect() ?? {};
+    if (bottom <= edge + 1) from = middle + 1;
+    else to = middle;
+  }
+  const { offset, epoch } = rows[from - 1]?.dataset ?? {};
+  return offset === undefined || epoch === undefined ? undefined : { epoch, offset: +offset };
+}
+
+/** Moves the list so that a row stands in its upper third, with some of what comes before it. */
+export function toUpperThird(list: HTMLElement, row: HTMLElement): void {
+  const top = row.getBoundingClientRect().top - list.getBoundingClientRect().top;
+  list.scrollTop += top - list.clientHeight / 4;
 }
 
 /** Moves the list to its end. */

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Outgoing } from "../client/outbox.ts";
-import { addressOf, roomOf } from "../page/parts/address.ts";
+import { addressOf, keyOfTitle, roomOf } from "../page/parts/address.ts";
+import { afterPresence, LISTED_MAX, sorted } from "../page/parts/attendance.ts";
+import { found } from "../page/parts/finding.ts";
 import { pieces } from "../page/parts/links.ts";
 import { hueOf, initials } from "../page/parts/marks.ts";
 import { type Row, rowsOf } from "../page/parts/rows.ts";
@@ -86,6 +88,52 @@ test("the address names the room, under any base", () => {
   assert.equal(roomOf(addressOf("général.été_1", "/chat/"), "/chat/"), "général.été_1");
 });
 
+test("a title makes a key that the server takes", () => {
+  const titles: [string, string][] = [
+    ["Garden", "garden"],
+    ["Le Jardin d’été", "le-jardin-d-été"],
+    ["  -- Q&A: 1/2 … ", "q-a-1-2"],
+    ["v1.2_beta", "v1.2_beta"],
+    ["..", ""],
+    ["🌳", ""],
+    ["山の家", "山の家"],
+    ["x".repeat(100), "x".repeat(64)],
+  ];
+  for (const [title, key] of titles) assert.equal(keyOfTitle(title), key, title);
+});
+
+test("rooms are found by words in any order, without accents or case", () => {
+  const rooms = ["general", "Le Jardin d’été", "Jardinage", "Eté indien"].map((title) => {
+    return { key: keyOfTitle(title), title };
+  });
+  const titles = (typed: string) => found(rooms, typed).map(({ title }) => title);
+  assert.equal(titles("").length, rooms.length);
+  assert.deepEqual(titles("ete"), ["Eté indien", "Le Jardin d’été"]);
+  assert.deepEqual(titles("JARDIN"), ["Jardinage", "Le Jardin d’été"]);
+  assert.deepEqual(titles("d’été jardin"), ["Le Jardin d’été"]);
+  assert.deepEqual(titles("harbour"), []);
+});
+
+const person = (name: string) => ({ user: `u-${name}`, name, since: 1, instances: ["a"] });
+
+test("the list of people follows who comes and who leaves", () => {
+  const list = sorted([person("Mathis"), person("awa")], 2);
+  const names = (members: typeof list) => members?.map(({ name }) => name);
+  assert.deepEqual(names(list), ["awa", "Mathis"]);
+  const came = { room: "r", joined: [person("Binta")], left: ["u-awa"], count: 2 };
+  assert.deepEqual(names(afterPresence(list, came)), ["Binta", "Mathis"]);
+  const renamed = { room: "r", joined: [{ ...person("awa"), name: "Zoé" }], left: [], count: 2 };
+  assert.deepEqual(names(afterPresence(list, renamed)), ["Mathis", "Zoé"]);
+});
+
+test("a list of people that can't be right is no list", () => {
+  assert.equal(sorted([person("a")], 2), undefined, "not all of them");
+  const many = Array.from({ length: LISTED_MAX + 1 }, (_, i) => person(`p${i}`));
+  assert.equal(sorted(many, many.length), undefined, "too many");
+  const counted = { room: "r", joined: [], left: [], count: 7 };
+  assert.equal(afterPresence([person("a")], counted), undefined, "only the count was told");
+});
+
 const MINUTE = 60_000;
 const NOON = new Date(2026, 10, 20, 12).getTime();
 const me = { user: "me", name: "Me" };
@@ -97,8 +145,35 @@ function rowsFor(said: [user: string, minute: number][], outgoing: Outgoing[] = 
   return rowsOf({ entries, outgoing, behind: false, me });
 }
 
+test("what is new begins once, behind what was read, and opens a run", () => {
+  const entries = [1, 2, 3, 4].map((offset) => entryAt(offset, { user: "a", name: "a", at: NOON }));
+  const shown = (offset: number, epoch = entries[0]?.epoch ?? "") =>
+    shape(rowsOf({ entries, outgoing: [], behind: false, me, unreadFrom: { epoch, offset } }));
+  assert.equal(shown(2), "day a +a new a +a");
+  assert.equal(shown(0), "day new a +a +a +a");
+  assert.equal(shown(4), "day a +a +a +a");
+  assert.equal(shown(9, "another life"), "day new a +a +a +a", "all of it is new");
+});
+
+test("an answer quotes the message it answers, where that is at hand", () => {
+  const [first, second] = [entryAt(1, { text: "Who?" }), entryAt(2, { text: "Me." })];
+  const { epoch } = first;
+  const quotes = (replyTo: { epoch: string; offset: number }) =>
+    rowsOf({
+      entries: [first, { ...second, replyTo }],
+      outgoing: [],
+      behind: false,
+      me,
+    }).flatMap((row) => (row.kind === "said" && row.quote ? [row.quote] : []));
+  assert.equal(quotes({ epoch, offset: 1 })[0]?.text, "Who?");
+  assert.deepEqual(quotes({ epoch, offset: 0 }), [{ offset: 0 }], "further up");
+  assert.deepEqual(quotes({ epoch: "other", offset: 1 }), [{ offset: 1 }], "of another life");
+});
+
 const shape = (rows: Row[]) =>
-  rows.map((row) => (row.kind === "day" ? "day" : `${row.opens ? "" : "+"}${row.user}`)).join(" ");
+  rows
+    .map((row) => (row.kind !== "said" ? row.kind : `${row.opens ? "" : "+"}${row.user}`))
+    .join(" ");
 
 test("one author's messages run together until another speaks or time passes", () => {
   assert.equal(

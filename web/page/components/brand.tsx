@@ -1,5 +1,6 @@
 // The wordmark, which leads to the lobby.
 
+import { close } from "../panels.ts";
 import { lobby } from "../route.ts";
 import { Tree } from "./icons.tsx";
 import { RoomLink } from "./room-link.tsx";
@@ -7,7 +8,7 @@ import { RoomLink } from "./room-link.tsx";
 export function Brand() {
   return (
     <header class="banner">
-      <RoomLink class="brand" room={lobby.value}>
+      <RoomLink class="brand" room={lobby.value} onFollow={close}>
         <Tree />
         <span class="word">Palabre</span>
       </RoomLink>

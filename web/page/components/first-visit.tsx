@@ -2,9 +2,10 @@
 
 import { enterAs, nameRefused } from "../connection.ts";
 import { words } from "../i18n/index.ts";
+import { namedRoom } from "../route.ts";
 import { Tree } from "./icons.tsx";
-import { Languages } from "./languages.tsx";
 import { Naming } from "./naming.tsx";
+import { Preferences } from "./preferences.tsx";
 
 export function FirstVisit() {
   const { first } = words.value;
@@ -23,8 +24,11 @@ export function FirstVisit() {
         refused={nameRefused.value}
         focus
       />
-      <p class="quiet">{first.later}</p>
-      <Languages />
+      <p class="quiet">
+        {namedRoom.value !== undefined && `${first.into(namedRoom.value)} `}
+        {first.later}
+      </p>
+      <Preferences />
     </main>
   );
 }

@@ -1,7 +1,7 @@
-// Below the conversation: what there is to know about it, and the composer.
+// Below the conversation: a line for what there is to know about it now, and the composer.
 
 import { palabre, status } from "../connection.ts";
-import { happening, talk } from "../conversation.ts";
+import { happening, talk, trouble, writing } from "../conversation.ts";
 import { focusBack } from "../device.ts";
 import { words } from "../i18n/index.ts";
 import { lobby } from "../route.ts";
@@ -10,17 +10,53 @@ import { Cross } from "./icons.tsx";
 import { RoomLink } from "./room-link.tsx";
 
 export function Foot() {
+  if (talk.value?.phase === "refused") {
+    return (
+      <footer class="foot beside-log">
+        <div class="column">
+          <Refused />
+        </div>
+      </footer>
+    );
+  }
   return (
     <footer class="foot beside-log">
       <div class="column">
-        <div class="notices" role="status">
-          <Disconnected />
-          <Degraded />
-          <Happened />
+        <div class="now">
+          <div class="notices" role="status">
+            <Disconnected />
+            <Degraded />
+            <Happened />
+            <Troubled />
+          </div>
+          <Writing />
         </div>
-        {talk.value?.phase === "refused" ? <Refused /> : <Composer />}
+        <Composer />
       </div>
     </footer>
+  );
+}
+
+/** Who is writing; not announced, since it comes and goes. */
+function Writing() {
+  const { typing } = words.value;
+  const [one, two, ...more] = writing.value;
+  if (one === undefined) return null;
+  const said =
+    two === undefined
+      ? typing.one(one.name)
+      : more.length === 0
+        ? typing.two(one.name, two.name)
+        : typing.several;
+  return (
+    <p class="writing">
+      <span class="dots" aria-hidden="true">
+        <i />
+        <i />
+        <i />
+      </span>
+      <span>{said}</span>
+    </p>
   );
 }
 
@@ -42,6 +78,11 @@ function Degraded() {
   return status.value.degraded ? <p class="notice held">{words.value.state.degraded}</p> : null;
 }
 
+/** What is the matter with what is being written. */
+function Troubled() {
+  return trouble.value === undefined ? null : <p class="notice lost">{trouble.value}</p>;
+}
+
 function Happened() {
   const { state } = words.value;
   const what = happening.value;
@@ -50,6 +91,7 @@ function Happened() {
     const { count, all } = what;
     return <p class="notice">{all ? state.recovered(count) : state.missed(count)}</p>;
   }
+  if (what.kind === "copied") return <p class="notice">{what.said}</p>;
   return (
     <p class="notice lost">
       <span>{what.restarted ? state.restarted : state.gap}</span>
@@ -74,12 +116,13 @@ function Refused() {
   const why = talk.value?.refusal;
   const code = why?.code ?? "internal";
   const named = code === "bad_request" || code === "too_large";
+  const said = code === "forbidden" ? room.isPrivate : (refusal[code] ?? why?.message);
   return (
     <div class="closed" role="alert">
       <p>
         <strong>{room.refused}</strong>
         <br />
-        {named ? refusedRoom : (refusal[code] ?? why?.message)}
+        {named ? refusedRoom : said}
       </p>
       <RoomLink room={lobby.value} class="solid">
         {room.lobby(lobby.value)}

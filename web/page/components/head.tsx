@@ -1,18 +1,42 @@
-// The head of the conversation: the room, and how the connection is when it is not simply there.
+// The head of the conversation: the room, how the connection is when it is not simply there, and
+// how many are here.
 
 import { offline, status } from "../connection.ts";
-import { talk } from "../conversation.ts";
+import { hasRoomsColumn } from "../device.ts";
 import { words } from "../i18n/index.ts";
-import { openRoom } from "../route.ts";
+import { open } from "../panels.ts";
+import { unreadElsewhere } from "../rooms.ts";
+import { Lines } from "./icons.tsx";
+import { PeopleButton } from "./people.tsx";
+import { RoomMenu } from "./room-menu.tsx";
 
 export function Head() {
   return (
     <header class="head beside-log">
       <div class="column">
-        <h1>{talk.value?.key ?? openRoom.value ?? " "}</h1>
+        {!hasRoomsColumn.value && <ToRooms />}
+        <RoomMenu />
         <Connection />
+        <PeopleButton />
       </div>
     </header>
+  );
+}
+
+function ToRooms() {
+  const { room } = words.value;
+  const unread = unreadElsewhere.value;
+  return (
+    <button
+      type="button"
+      class="icon to-rooms"
+      aria-haspopup="dialog"
+      aria-label={unread > 0 ? `${room.rooms}, ${room.unread(unread)}` : room.rooms}
+      onClick={() => open("rooms")}
+    >
+      <Lines />
+      {unread > 0 && <span class="badge" />}
+    </button>
   );
 }
 

@@ -54,3 +54,47 @@ export const Cross = () => (
     <path d="m6 6 12 12M18 6 6 18" />
   </Sign>
 );
+
+export const Plus = () => (
+  <Sign>
+    <path d="M12 5v14M5 12h14" />
+  </Sign>
+);
+
+export const Lines = () => (
+  <Sign>
+    <path d="M4 7h16M4 12h16M4 17h10" />
+  </Sign>
+);
+
+export const Chevron = () => (
+  <Sign>
+    <path d="m7 10 5 5 5-5" />
+  </Sign>
+);
+
+export const Copy = () => (
+  <Sign>
+    <rect x="9" y="9" width="11" height="11" rx="2.5" />
+    <path d="M15 5.5A1.5 1.5 0 0 0 13.5 4h-8A1.5 1.5 0 0 0 4 5.5v8A1.5 1.5 0 0 0 5.5 15" />
+  </Sign>
+);
+
+export const Link = () => (
+  <Sign>
+    <path d="M10 14a4 4 0 0 0 6 .4l3-3a4.2 4.2 0 0 0-6-6l-1 1M14 10a4 4 0 0 0-6-.4l-3 3a4.2 4.2 0 0 0 6 6l1-1" />
+  </Sign>
+);
+
+export const Search = () => (
+  <Sign>
+    <circle cx="10.5" cy="10.5" r="6" />
+    <path d="m15 15 5 5" />
+  </Sign>
+);
+
+export const Reply = () => (
+  <Sign>
+    <path d="m9 7-5 5 5 5M4.5 12H14a6 6 0 0 1 6 6" />
+  </Sign>
+);

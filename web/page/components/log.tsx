@@ -3,7 +3,7 @@
 
 import { signal } from "@preact/signals";
 import { Component, createRef } from "preact";
-import { act, fresh, rows, talk } from "../conversation.ts";
+import { act, fresh, openKey, rows, talk, title } from "../conversation.ts";
 import { focusBack } from "../device.ts";
 import { words } from "../i18n/index.ts";
 import type { Row } from "../parts/rows.ts";
@@ -14,10 +14,13 @@ import {
   isNearEnd,
   isNearStart,
   keepPlace,
+  lastSeenIn,
   type Place,
   placeIn,
   toEnd,
+  toUpperThird,
 } from "../scroll.ts";
+import { active } from "./actions.tsx";
 import { Down } from "./icons.tsx";
 import { Message } from "./message.tsx";
 import { stepThrough } from "./steps.ts";
@@ -31,8 +34,11 @@ export function Log() {
   return (
     <div class="log-place">
       <List
-        label={room.log(now?.key ?? "")}
+        key={openKey.value}
+        label={room.log(title.value)}
         rows={rows.value}
+        active={active.value}
+        opened={now?.phase === "joined"}
         following={now?.following ?? true}
         older={now?.older ?? false}
         ahead={now?.ahead ?? 0}
@@ -77,10 +83,19 @@ function ToNewest() {
 interface ListProps {
   label: string;
   rows: readonly Row[];
+  active: string | undefined;
+  /** Whether the room has told what there is. */
+  opened: boolean;
   following: boolean;
   older: boolean;
   ahead: number;
   loading: boolean;
+}
+
+/** What is remembered of the list while it changes. */
+interface Before {
+  place: Place | undefined;
+  hadFocus: boolean;
 }
 
 class List extends Component<ListProps> {
@@ -88,6 +103,8 @@ class List extends Component<ListProps> {
   readonly #rows = createRef<HTMLDivElement>();
   #resized: ResizeObserver | undefined;
   #top = 0;
+  /** Whether it has been brought to where reading begins. */
+  #landed = false;
 
   override componentDidMount(): void {
     this.#resized = new ResizeObserver(() => this.#settle(undefined));
@@ -98,24 +115,43 @@ class List extends Component<ListProps> {
 
   override componentWillUnmount(): void {
     this.#resized?.disconnect();
+    active.value = undefined;
   }
 
-  override getSnapshotBeforeUpdate(): Place | undefined {
+  override getSnapshotBeforeUpdate(): Before | undefined {
     const list = this.#list.current;
-    return list === null || this.props.following ? undefined : placeIn(list);
+    if (list === null) return undefined;
+    const place = this.props.following ? undefined : placeIn(list);
+    return { place, hadFocus: list.contains(document.activeElement) };
   }
 
-  override componentDidUpdate(_props: ListProps, _state: object, place: Place | undefined): void {
-    this.#settle(place);
+  override componentDidUpdate(_props: ListProps, _state: object, before?: Before): void {
+    this.#settle(before?.place);
+    const lost = before?.hadFocus === true && document.activeElement === document.body;
+    // The message that had it has left the list.
+    if (lost) this.#list.current?.focus({ preventScroll: true });
   }
 
   #settle(place: Place | undefined): void {
     const list = this.#list.current;
     if (list === null) return;
-    if (this.props.following) toEnd(list);
+    if (!this.#landed && this.props.opened) this.#land(list);
+    else if (this.props.following) toEnd(list);
     else if (place !== undefined) keepPlace(list, place);
     this.#top = list.scrollTop;
     this.#look(list);
+  }
+
+  /** Begins at what is new, if there is anything; otherwise at the end. */
+  #land(list: HTMLElement): void {
+    this.#landed = true;
+    const fresh = list.querySelector<HTMLElement>(".new");
+    if (fresh === null) {
+      toEnd(list);
+      return;
+    }
+    toUpperThird(list, fresh);
+    if (!isAtEnd(list)) act.follow(false);
   }
 
   readonly #scrolled = () => {
@@ -129,15 +165,18 @@ class List extends Component<ListProps> {
     this.#look(list);
   };
 
-  /** Fetches what is about to be seen. */
+  /** Notes what is seen, and fetches what is about to be. */
   #look(list: HTMLElement): void {
+    if (!this.#landed) return;
     far.value = !this.props.following && isFarFromEnd(list);
+    if (this.props.following) act.read();
+    else act.read(lastSeenIn(list));
     if (this.props.loading) return;
     if (this.props.ahead > 0 && isNearEnd(list)) act.loadNewer();
     else if (this.props.older && isNearStart(list)) act.loadOlder();
   }
 
-  override render({ label, rows }: ListProps) {
+  override render({ label, rows, active: pointed }: ListProps) {
     return (
       <div
         id="log"
@@ -151,20 +190,43 @@ class List extends Component<ListProps> {
         ref={this.#list}
         onScroll={this.#scrolled}
         onKeyDown={stepThrough}
+        onPointerOver={pointedAt}
+        onPointerLeave={pointedAt}
+        onFocusIn={focused}
+        onFocusOut={focused}
       >
         <div class="rows column" ref={this.#rows}>
           {this.props.children}
-          {rows.map((row) =>
-            row.kind === "said" ? (
-              <Message key={row.key} said={row} />
-            ) : (
-              <h2 key={row.key} class="day">
-                <span>{dayOf(row.at)}</span>
-              </h2>
-            ),
-          )}
+          {rows.map((row) => (
+            <RowOf key={row.key} row={row} active={row.key === pointed} />
+          ))}
         </div>
       </div>
     );
   }
+}
+
+function RowOf({ row, active }: { row: Row; active: boolean }) {
+  if (row.kind === "said") return <Message said={row} active={active} />;
+  const isNew = row.kind === "new";
+  return (
+    <h2 class={isNew ? "day new" : "day"}>
+      <span>{isNew ? words.value.message.unreadLine : dayOf(row.at)}</span>
+    </h2>
+  );
+}
+
+/** A message shows what can be done with it while it is pointed at … */
+function pointedAt({ type, target, pointerType }: PointerEvent): void {
+  if (pointerType === "mouse") active.value = type === "pointerleave" ? undefined : keyAt(target);
+}
+
+/** … or has the focus. */
+function focused({ type, target, relatedTarget }: FocusEvent): void {
+  active.value = keyAt(type === "focusin" ? target : relatedTarget);
+}
+
+function keyAt(target: EventTarget | null): string | undefined {
+  if (!(target instanceof Element)) return undefined;
+  return target.closest<HTMLElement>("#log [data-key]")?.dataset.key;
 }

@@ -2,11 +2,14 @@
 // instance serves us, over what, how fast; and the page's language.
 
 import { useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
 import { me, name, palabre, status, welcome } from "../connection.ts";
+import { lastWay } from "../conversation.ts";
 import { words } from "../i18n/index.ts";
-import { Languages } from "./languages.tsx";
+import { open } from "../panels.ts";
 import { Mark } from "./mark.tsx";
 import { Naming } from "./naming.tsx";
+import { Preferences } from "./preferences.tsx";
 
 export function Me() {
   const { menu, state } = words.value;
@@ -33,32 +36,37 @@ export function Me() {
 }
 
 function Menu() {
-  const open = useSignal(false);
+  const shown = useSignal(false);
+  const menu = useRef<HTMLDivElement>(null);
   const toggled = ({ newState }: { newState: string }) => {
-    open.value = newState === "open";
-    if (open.value) void palabre.value?.measure();
+    shown.value = newState === "open";
+    if (shown.value) void palabre.value?.measure();
+  };
+  const keyboard = () => {
+    menu.current?.hidePopover();
+    open("help");
   };
   return (
     <div
       id="me"
-      class="menu"
+      ref={menu}
+      class="floating menu"
       role="dialog"
       popover="auto"
       aria-label={words.value.menu.title}
       onToggle={toggled}
     >
-      {open.value && <Inside />}
+      {shown.value && (
+        <>
+          <Rename />
+          <Facts />
+          <Preferences />
+          <button type="button" class="plain keyboard" onClick={keyboard}>
+            {words.value.help.title}
+          </button>
+        </>
+      )}
     </div>
-  );
-}
-
-function Inside() {
-  return (
-    <>
-      <Rename />
-      <Facts />
-      <Languages />
-    </>
   );
 }
 
@@ -87,17 +95,20 @@ function Facts() {
   const { instance, version } = welcome.value ?? {};
   const online = status.value.phase === "online";
   const took = roundTripMs === undefined ? undefined : Math.round(roundTripMs);
+  const way = lastWay.value;
   const facts = [
-    { term: menu.instance, fact: instance, more: version && `Palabre ${version}` },
+    { term: menu.instance, fact: instance },
     { term: menu.transport, fact: transport && (menu.transports[transport] ?? transport) },
     { term: menu.roundTrip, fact: took === undefined ? undefined : menu.milliseconds(took) },
+    { term: menu.path, fact: way && menu.pathOf(way.instance, way.offset, way.ms) },
+    { term: menu.version, fact: version },
   ];
   return (
     <dl class="facts">
-      {facts.map(({ term, fact, more }) => (
+      {facts.map(({ term, fact }) => (
         <div key={term}>
           <dt>{term}</dt>
-          <dd title={more}>{(online && fact) || menu.unknown}</dd>
+          <dd>{(online && fact) || menu.unknown}</dd>
         </div>
       ))}
     </dl>

@@ -7,12 +7,19 @@ import { act } from "../conversation.ts";
 import { focusBack } from "../device.ts";
 import { words } from "../i18n/index.ts";
 import { pieces } from "../parts/links.ts";
-import type { Said } from "../parts/rows.ts";
+import type { Quote, Said } from "../parts/rows.ts";
 import { fullTimeOf, timeOf } from "../parts/times.ts";
-import { Clock, Warning } from "./icons.tsx";
+import { Actions } from "./actions.tsx";
+import { Clock, Reply, Warning } from "./icons.tsx";
 import { Mark } from "./mark.tsx";
 
-export function Message({ said }: { said: Said }) {
+interface MessageProps {
+  said: Said;
+  /** Whether it is pointed at or has the focus. */
+  active: boolean;
+}
+
+export function Message({ said, active }: MessageProps) {
   const { message } = words.value;
   const { own, opens, unsent } = said;
   const author = said.name || message.unnamed;
@@ -23,6 +30,8 @@ export function Message({ said }: { said: Said }) {
       class={`said${states}`}
       aria-label={message.label(own ? `${author} (${message.own})` : author, time)}
       data-key={said.key}
+      data-offset={said.offset}
+      data-epoch={said.epoch}
       tabIndex={-1}
     >
       {opens && <Mark user={said.user} name={author} />}
@@ -40,6 +49,7 @@ export function Message({ said }: { said: Said }) {
       >
         {time}
       </time>
+      {said.quote && <Quoted quote={said.quote} />}
       <p class="text" dir="auto">
         {pieces(said.text).map(({ text, href }) =>
           href === undefined ? (
@@ -52,7 +62,36 @@ export function Message({ said }: { said: Said }) {
         )}
       </p>
       {unsent && <Fate unsent={unsent} />}
+      {active && <Actions said={said} />}
     </article>
+  );
+}
+
+/** The message that is answered, in one line that leads to it. */
+function Quoted({ quote: { key, name, text } }: { quote: Quote }) {
+  const { message } = words.value;
+  if (key === undefined) {
+    return (
+      <p class="quote">
+        <Reply />
+        <span>{message.gone}</span>
+      </p>
+    );
+  }
+  const show = () => {
+    const answered = document.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
+    answered?.focus({ preventScroll: true });
+    answered?.scrollIntoView({ block: "center" });
+  };
+  return (
+    <button type="button" class="quote" onClick={show}>
+      <Reply />
+      <span class="hidden">{message.answers(name || message.unnamed)}: </span>
+      <bdi class="name" aria-hidden="true">
+        {name || message.unnamed}
+      </bdi>
+      <bdi class="quoted">{text}</bdi>
+    </button>
   );
 }
 

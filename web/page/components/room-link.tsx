@@ -7,23 +7,26 @@ interface RoomLinkProps {
   room: string;
   class?: string;
   current?: boolean;
+  /** Told when it was followed here. */
+  onFollow?: () => void;
   children: ComponentChildren;
 }
 
-export function RoomLink({ room, class: kind = "", current = false, children }: RoomLinkProps) {
+export function RoomLink({ room, class: kind, current, onFollow, children }: RoomLinkProps) {
   const follow = (event: MouseEvent) => {
     if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) {
       return;
     }
     event.preventDefault();
     go(room);
+    onFollow?.();
   };
   return (
     <a
       class={kind}
       href={addressOf(room)}
       onClick={follow}
-      {...(current ? { "aria-current": "page" as const } : {})}
+      aria-current={current === true ? "page" : undefined}
     >
       {children}
     </a>

@@ -15,3 +15,15 @@ export function roomOf(pathname: string, base: string): string | undefined {
 /** The address of a room. */
 export const addressOf = (room: string, base: string): string =>
   `${base}r/${encodeURIComponent(room)}`;
+
+/** The key that a room of this title gets: letters, digits and what may join them. */
+export function keyOfTitle(title: string): string {
+  const key = title
+    .normalize("NFC")
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\p{M}_.-]+/gu, "-")
+    .replace(/^[-.]+|[-.]+$/gu, "");
+  return [...key].slice(0, ROOM_MAX).join("");
+}
+
+const ROOM_MAX = 64;

@@ -2,8 +2,13 @@
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
-/** The hues that marks have: a step apart, so that two authors rarely look nearly the same. */
-const HUES = 24;
+/**
+ * The hues that marks have: a step apart, so that two authors rarely look nearly the same. Greens
+ * are left out, since green says that somebody is here.
+ */
+const HUES = 20;
+const FIRST_HUE = 175;
+const HUES_WIDE = 290;
 
 /** The first letters of the first and the last word of a name. */
 export function initials(name: string): string {
@@ -25,5 +30,5 @@ export function hueOf(user: string): number {
     hash = Math.imul(hash ^ user.charCodeAt(i), 0x01000193);
   }
   // The low bits of this hash are its weakest.
-  return (((hash >>> 8) % HUES) * 360) / HUES;
+  return (FIRST_HUE + (((hash >>> 8) % HUES) * HUES_WIDE) / HUES) % 360;
 }

@@ -1,7 +1,7 @@
 // From the log's entries and what is unsent to the rows that are shown: messages, those of one
-// author in a run, and the days between them.
+// author in a run, the days between them, and where what is new begins.
 
-import type { Entry, Outgoing } from "../../client/index.ts";
+import type { Entry, Outgoing, Position } from "../../client/index.ts";
 
 /** Longest pause within a run of one author's messages, and longest run. */
 const RUN_PAUSE_MS = 5 * 60_000;
@@ -19,8 +19,21 @@ export interface Said {
   own: boolean;
   /** Whether it opens a run, and shows its author. */
   opens: boolean;
+  /** Its place in the log, once it is known. */
+  epoch?: string;
+  offset?: number;
+  /** What it answers. */
+  quote?: Quote;
   /** What has not yet been seen in the log. */
   unsent?: Outgoing;
+}
+
+/** The message that another one answers; without words where it is not among the rows. */
+export interface Quote {
+  offset: number;
+  key?: string;
+  name?: string;
+  text?: string;
 }
 
 /** A day begins. */
@@ -30,7 +43,13 @@ export interface Day {
   at: number;
 }
 
-export type Row = Said | Day;
+/** What follows was not read before. */
+export interface New {
+  kind: "new";
+  key: "new";
+}
+
+export type Row = Said | Day | New;
 
 /** What the rows are made of. */
 export interface Talk {
@@ -39,20 +58,24 @@ export interface Talk {
   /** Whether the log goes on behind the entries. */
   behind: boolean;
   me: { user: string; name: string } | undefined;
+  /** Up to where the room was read when it was opened, if it goes on behind that. */
+  unreadFrom?: Position | undefined;
 }
 
 /** The row that was last made of an entry: what has not changed need not be drawn again. */
 const made = new WeakMap<Entry | Outgoing, Said>();
 
 /** The rows of a conversation, ascending. */
-export function rowsOf({ entries, outgoing, behind, me }: Talk): Row[] {
+export function rowsOf({ entries, outgoing, behind, me, unreadFrom }: Talk): Row[] {
   const rows = new Rows();
   for (const entry of entries) {
     if (entry.kind !== "message" || entry.text === undefined) continue;
-    const { user, name = "", text, at, id, offset } = entry;
+    const { user, name = "", text, at, id, offset, epoch, replyTo } = entry;
+    if (isNew(entry, unreadFrom)) rows.newFromHere();
     // An id may come again once the log has forgotten it.
     const key = rows.has(keyOf(user, id)) ? `${keyOf(user, id)} ${offset}` : keyOf(user, id);
-    rows.add(entry, { key, user, name, text, at, own: user === me?.user });
+    const quote = rows.quoted(replyTo);
+    rows.add(entry, { key, user, name, text, at, epoch, offset, own: user === me?.user, ...quote });
   }
   for (const unsent of outgoing) {
     // What is placed behind entries that we don't hold would stand at the wrong place.
@@ -60,7 +83,9 @@ export function rowsOf({ entries, outgoing, behind, me }: Talk): Row[] {
     const { user, name } = me ?? { user: "", name: "" };
     const { text, at } = unsent;
     const key = keyOf(user, unsent.id);
-    if (!rows.has(key)) rows.add(unsent, { key, user, name, text, at, own: true, unsent });
+    const quote = rows.quoted(unsent.replyTo);
+    if (!rows.has(key))
+      rows.add(unsent, { key, user, name, text, at, own: true, unsent, ...quote });
   }
   return rows.all;
 }
@@ -69,12 +94,32 @@ export function rowsOf({ entries, outgoing, behind, me }: Talk): Row[] {
 class Rows {
   readonly all: Row[] = [];
   readonly #keys = new Set<string>();
+  readonly #byPlace = new Map<number, Said>();
+  #isNew = false;
   #before: Said | undefined;
   #runStart = 0;
   #day: string | undefined;
 
   has(key: string): boolean {
     return this.#keys.has(key);
+  }
+
+  /** What comes now is new, unless that was said before. */
+  newFromHere(): void {
+    if (this.#isNew) return;
+    this.#isNew = true;
+    // The day's own row stands before it.
+    this.#before = undefined;
+  }
+
+  /** The message at a place, as another one quotes it. */
+  quoted(place: Position | undefined): { quote?: Quote } {
+    if (place === undefined) return {};
+    const { offset } = place;
+    const said = this.#byPlace.get(offset);
+    if (said?.epoch !== place.epoch) return { quote: { offset } };
+    const { key, name, text } = said;
+    return { quote: { offset, key, name, text } };
   }
 
   add(from: Entry | Outgoing, what: Omit<Said, "kind" | "opens">): void {
@@ -85,6 +130,10 @@ class Rows {
       this.#day = day;
       this.#before = undefined;
     }
+    if (this.#isNew && !this.#keys.has("new")) {
+      this.#keys.add("new");
+      this.all.push({ kind: "new", key: "new" });
+    }
     const opens = this.#before === undefined || !continues(this.#before, this.#runStart, what);
     if (opens) this.#runStart = what.at;
     const said: Said = { kind: "said", opens, ...what };
@@ -92,13 +141,18 @@ class Rows {
     this.#before = last !== undefined && isSame(last, said) ? last : said;
     made.set(from, this.#before);
     this.#keys.add(what.key);
+    if (what.offset !== undefined) this.#byPlace.set(what.offset, this.#before);
     this.all.push(this.#before);
   }
 }
 
 function isSame(a: Said, b: Said): boolean {
-  return a.key === b.key && a.opens === b.opens && a.own === b.own && a.name === b.name;
+  const alike = a.key === b.key && a.opens === b.opens && a.own === b.own && a.name === b.name;
+  return alike && a.quote?.text === b.quote?.text && a.quote?.name === b.quote?.name;
 }
+
+const isNew = ({ epoch, offset }: Entry, from: Position | undefined) =>
+  from !== undefined && (from.epoch !== epoch || offset > from.offset);
 
 function continues(before: Said, start: number, said: Omit<Said, "kind" | "opens">): boolean {
   return (

@@ -1,6 +1,7 @@
 //! What is particular to the embedded broker; the contract itself is tested by the conformance
 //! suite.
 
+mod beside;
 mod damage;
 mod retention;
 mod trouble;

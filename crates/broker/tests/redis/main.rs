@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod appends;
+mod away;
 mod bench;
 mod beside;
 mod conformance;

@@ -124,6 +124,13 @@ impl Server {
 
     /// Carries out a command, and gives the reply in plain words: one line per value.
     pub(crate) fn command(&self, words: &[&str]) -> String {
+        let mut lines = Vec::new();
+        read_reply(&mut BufReader::new(self.begin(words)), &mut lines);
+        lines.join("\n")
+    }
+
+    /// Sends a command, over a connection of its own, whose reply is not waited for.
+    pub(crate) fn begin(&self, words: &[&str]) -> TcpStream {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut request = format!("*{}\r\n", words.len());
@@ -131,9 +138,7 @@ impl Server {
             write!(request, "${}\r\n{word}\r\n", word.len()).unwrap();
         }
         stream.write_all(request.as_bytes()).unwrap();
-        let mut lines = Vec::new();
-        read_reply(&mut BufReader::new(stream), &mut lines);
-        lines.join("\n")
+        stream
     }
 
     /// Carries out a command that must not fail.

@@ -50,10 +50,13 @@ pub(crate) async fn drain(core: &Arc<Core>) {
 
 async fn end(core: Arc<Core>, session: Arc<Session>) {
     session.take_no_more();
+    let draining = &core.metrics.counts().draining;
+    draining.inc();
     let idle = poll_fn(|cx| session.poll_idle(cx));
     if tokio::time::timeout(core.config.answer_timeout, idle).await.is_err() {
         tracing::debug!("a session ends before all was answered");
     }
+    draining.dec();
     session.close(CloseReason::ShuttingDown);
 }
 

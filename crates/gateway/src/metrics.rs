@@ -38,6 +38,7 @@ pub(crate) struct Counts {
     pub(crate) relays: Gauge,
     pub(crate) peer_connections: Gauge,
     pub(crate) strangers: Counter,
+    pub(crate) draining: Gauge,
     forwards: Family<OutcomeLabel, Counter>,
 }
 
@@ -113,6 +114,11 @@ impl Metrics {
             "Acknowledgements no longer waited for because there were too many",
             own.given_up_acks.clone(),
         );
+        to.register(
+            "draining",
+            "Sessions about to be closed that wait for their last answers",
+            own.draining.clone(),
+        );
         own.register_forwards(to);
     }
 
@@ -139,6 +145,16 @@ impl Metrics {
     /// Polls that wait for something to say.
     pub fn pending_polls(&self) -> i64 {
         self.0.pending_polls.get()
+    }
+
+    /// Sessions about to be closed that wait for their last answers.
+    pub fn draining(&self) -> i64 {
+        self.0.draining.get()
+    }
+
+    /// Packets received.
+    pub fn packets_received(&self) -> u64 {
+        self.0.packets_received.get()
     }
 
     /// Open TCP and Unix connections.

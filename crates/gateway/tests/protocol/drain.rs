@@ -26,7 +26,8 @@ async fn an_empty_server_just_ends() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_are_closed_without_being_told_to_stay_away() {
     let (script, mut seen) = Script::new();
-    let server = Server::socket_with(config(), script).await;
+    let close_timeout = Duration::from_secs(1);
+    let server = Server::socket_with(Config { close_timeout, ..config() }, script).await;
     let mut websocket = server.websocket().await;
     websocket.send("40").await;
     assert!(websocket.message().await.starts_with("40{"));
@@ -182,5 +183,79 @@ async fn a_session_that_opens_at_the_last_moment_is_closed_too() {
     allow.send(()).expect("waited for");
     assert_eq!(read_reply(&mut stream).await.status, 200);
     until("its end", || server.metrics.closes(hub::CloseReason::ShuttingDown) == 1).await;
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_asked_is_answered_and_what_is_asked_later_is_not_begun() {
+    let (asked, allowed) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (ask, allow) = (Arc::clone(&asked), Arc::clone(&allowed));
+    let (script, _seen) = Script::new();
+    let script = script.on_event(move |_, event| {
+        ask.add_permits(1);
+        let allow = Arc::clone(&allow);
+        Some(Box::pin(async move {
+            allow.acquire().await.expect("open").forget();
+            event.ack.expect("one to answer").send(&["\"done\""]);
+        }))
+    });
+    let answer_timeout = Duration::from_hours(1);
+    let server = Server::socket_with(Config { answer_timeout, ..config() }, script).await;
+    let mut websocket = server.websocket().await;
+    websocket.send("40").await;
+    assert!(websocket.message().await.starts_with("40{"));
+    websocket.send(r#"421["slow"]"#).await;
+    asked.acquire().await.expect("open").forget();
+    let refuses = async { while tokio::net::TcpStream::connect(server.address).await.is_ok() {} };
+    server.stop();
+    soon("the end of listening", refuses).await;
+    until("its turn", || server.metrics.draining() == 1).await;
+    websocket.send(r#"422["late"]"#).await;
+    let before = server.metrics.packets_received();
+    until("the late one", || server.metrics.packets_received() > before).await;
+    allowed.add_permits(2);
+    assert_eq!(websocket.message().await, r#"431["done"]"#);
+    assert_eq!(websocket.next().await, Said::Closed(Some(1001)));
+    assert_eq!(asked.available_permits(), 0);
+    drop(websocket);
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_takes_too_long_holds_nobody_up() {
+    let (script, _seen) = Script::new();
+    let script = script.on_event(|_, _| Some(Box::pin(std::future::pending())));
+    let answer_timeout = Duration::from_millis(20);
+    let server = Server::socket_with(Config { answer_timeout, ..config() }, script).await;
+    let mut websocket = server.websocket().await;
+    websocket.send("40").await;
+    assert!(websocket.message().await.starts_with("40{"));
+    websocket.send(r#"421["never"]"#).await;
+    until("the event", || server.metrics.packets_received() >= 2).await;
+    server.stop();
+    assert_eq!(websocket.next().await, Said::Closed(Some(1001)));
+    server.served().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_between_two_polls_can_fetch_the_last_words() {
+    let server = Server::engine_with(Config {
+        drain_window: Duration::ZERO,
+        close_timeout: Duration::from_hours(1),
+        drain_timeout: Duration::from_hours(1),
+        ..calm(engine_config())
+    })
+    .await;
+    let session = server.poll().await;
+    session.post("4last").await.expect("200");
+    // Its connection was there before.
+    let mut stream = server.http().send("GET", "/", &[], b"").await;
+    assert_eq!(read_reply(&mut stream).await.status, 404);
+    server.stop();
+    until("its end", || server.metrics.closes(hub::CloseReason::ShuttingDown) == 1).await;
+    let request = format!("GET {} HTTP/1.1\r\nHost: test\r\n\r\n", session.target);
+    tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.expect("written");
+    let reply = read_reply(&mut stream).await;
+    assert_eq!((reply.status, reply.text()), (200, "4last\u{1e}1"));
     server.end().await;
 }

@@ -13,6 +13,7 @@ mod hostile;
 mod layer;
 mod limits;
 mod metrics;
+mod peers;
 mod polling;
 mod shared;
 mod site;

@@ -1,6 +1,7 @@
 //! A server in the test's own process, and small clients that see every byte.
 
 mod http;
+mod neighbourhood;
 mod script;
 mod server;
 mod session;
@@ -9,6 +10,7 @@ mod websocket;
 use std::time::Duration;
 
 pub(crate) use http::{Http, Reply, read_reply};
+pub(crate) use neighbourhood::Neighbourhood;
 pub(crate) use script::{Script, Seen, accepted};
 pub(crate) use server::{Server, calm, patient};
 pub(crate) use session::Session;

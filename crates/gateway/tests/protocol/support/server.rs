@@ -21,6 +21,8 @@ pub(crate) struct Server {
     pub(crate) path: String,
     pub(crate) metrics: Metrics,
     pub(crate) hub: Hub,
+    /// Where other instances may ask it.
+    pub(crate) gateway: Gateway,
     registry: Registry,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -28,6 +30,14 @@ pub(crate) struct Server {
     _stopping: DropGuard,
     /// Cancelled when `serve` has returned.
     returned: CancellationToken,
+}
+
+/// What an application is made of.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    hub: Hub,
+    metrics: Metrics,
+    tasks: TaskTracker,
 }
 
 impl Server {
@@ -56,9 +66,8 @@ impl Server {
     }
 
     pub(crate) async fn socket_with(config: Config, application: impl Application) -> Self {
-        Self::start(config, Arc::new(NoSite), |server, config| {
-            let (hub, metrics) = (server.hub.clone(), server.metrics.clone());
-            let tasks = server.tasks.clone();
+        Self::start(config, Arc::new(NoSite), |parts, config| {
+            let Parts { hub, metrics, tasks } = parts.clone();
             Arc::new(SocketLayer::new(Arc::new(application), config, hub, metrics, tasks))
         })
         .await
@@ -67,27 +76,38 @@ impl Server {
     pub(crate) async fn start(
         config: Config,
         site: Arc<dyn Site>,
-        application: impl FnOnce(&Self, &Config) -> Arc<dyn EngineApplication>,
+        application: impl FnOnce(&Parts, &Config) -> Arc<dyn EngineApplication>,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (mut registry, hub_metrics) = (Registry::default(), hub::Metrics::new());
         hub_metrics.register(&mut registry);
         let hub = Hub::start(2, hub::Limits::default(), hub_metrics, &tasks);
+        let parts = Parts { hub: hub.clone(), metrics: Metrics::new(), tasks: tasks.clone() };
+        let application = application(&parts, &config);
+        let Parts { metrics, .. } = parts;
+        let path = config.path.to_string();
+        let gateway = Gateway::new(
+            config,
+            application,
+            site,
+            hub.clone(),
+            metrics.clone(),
+            tasks.clone(),
+            stop.clone(),
+        );
         let server = Self {
             address: listener.local_addr().expect("bound"),
-            path: config.path.to_string(),
-            metrics: Metrics::new(),
-            hub: hub.clone(),
+            path,
+            metrics,
+            hub,
+            gateway: gateway.clone(),
             registry,
             tasks: tasks.clone(),
             _stopping: stop.clone().drop_guard(),
-            stop: stop.clone(),
+            stop,
             returned: CancellationToken::new(),
         };
-        let application = application(&server, &config);
-        let metrics = server.metrics.clone();
-        let gateway = Gateway::new(config, application, site, hub, metrics, tasks.clone(), stop);
         let returned = server.returned.clone();
         tasks.spawn(async move {
             let _returned = returned.drop_guard();
@@ -105,6 +125,11 @@ impl Server {
         line.and_then(|number| number.parse().ok()).expect("a metric of the hub")
     }
 
+    /// Spawns something that ends with it.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
     /// Tells it to stop, without waiting.
     pub(crate) fn stop(&self) {
         self.stop.cancel();
@@ -119,8 +144,8 @@ impl Server {
     pub(crate) async fn end(self) {
         self.stop();
         self.served().await;
-        let Self { tasks, hub, .. } = self;
-        drop(hub);
+        let Self { tasks, hub, gateway, .. } = self;
+        drop((hub, gateway));
         tasks.close();
         soon("the end of all tasks", tasks.wait()).await;
     }

@@ -36,6 +36,12 @@ impl Session {
         Self { http, metrics, target: format!("{target}&sid={sid}"), sid }
     }
 
+    /// The same session, asked for on another server.
+    pub(crate) fn through(&self, server: &Server) -> Self {
+        let (sid, target) = (self.sid.clone(), self.target.clone());
+        Self { http: server.http(), sid, target, metrics: self.metrics.clone() }
+    }
+
     /// Polls once; the payload, or the status.
     pub(crate) async fn get(&self) -> Result<String, u16> {
         self.reply().await.ok()

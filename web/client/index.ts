@@ -17,11 +17,12 @@ import { wireTo } from "./wire.ts";
 export { ASKED_MAX, type Patience, Refused } from "./asking.ts";
 export type { Connection, Phase, Status } from "./connection.ts";
 export { Unanswered } from "./connection.ts";
+export type { Opening } from "./entrance.ts";
 export type { Outgoing, OutgoingState } from "./outbox.ts";
 export { OUTGOING_MAX } from "./outbox.ts";
 export type * from "./protocol.ts";
 export { DEFAULT_LIMITS } from "./protocol.ts";
-export type { Opening, Room, RoomOptions, RoomPhase } from "./room.ts";
+export type { Room, RoomOptions, RoomPhase } from "./room.ts";
 export { ENTRIES_MAX } from "./timeline.ts";
 
 /** Positions that are sent along when rooms are listed, at most. */

@@ -4,6 +4,8 @@
 
 import { answerTo, granted, isPassing, type Link, type Patience, RETRY_MS } from "./asking.ts";
 import { Emitter } from "./emitter.ts";
+import { type Asked, CONTEXT, Entrance, lostFrom, type Opening, PAGE } from "./entrance.ts";
+import { newId } from "./ids.ts";
 import { type Later, laterByTimer } from "./later.ts";
 import type { Outgoing } from "./outbox.ts";
 import type {
@@ -19,17 +21,8 @@ import type {
 } from "./protocol.ts";
 import { Reading } from "./reading.ts";
 import { Speaking } from "./speaking.ts";
-import { ENTRIES_MAX, type Next, type Standing, Timeline } from "./timeline.ts";
+import { ENTRIES_MAX, type Next, Timeline } from "./timeline.ts";
 import { Typing } from "./typing.ts";
-
-/** Entries of a page. Two pages and what is held meanwhile fit into a timeline. */
-export const PAGE = 100;
-
-/** Entries that are shown before the first unread one. */
-export const CONTEXT = 50;
-
-/** Where a room is opened: at its newest entries, or where reading ended. */
-export type Opening = "end" | "unread";
 
 /** How a room is lived in. */
 export interface RoomOptions {
@@ -94,6 +87,7 @@ export class Room extends Emitter<Heard> {
 
   readonly #link: Link;
   readonly #timeline = new Timeline();
+  readonly #entrance = new Entrance();
   readonly #speaking: Speaking;
   readonly #reading: Reading;
   readonly #typing: Typing;
@@ -101,10 +95,6 @@ export class Room extends Emitter<Heard> {
   readonly #newId: () => string;
   readonly #later: Later;
   #callOffRetry: (() => void) | undefined;
-  /** Where the next join opens the room; otherwise it goes on where we are. */
-  #opening: Opening | undefined;
-  /** Entries to show before the first unread one. */
-  #context = CONTEXT;
   /** Counts connections and fresh starts: an answer to an earlier one means nothing any more. */
   #life = 0;
   /** Up to where `entry` has been told. */
@@ -124,7 +114,7 @@ export class Room extends Emitter<Heard> {
     this.#speaking = new Speaking(link, this.#listeners(), this.#later, options.unsent);
     this.#typing = new Typing((on) => this.#tellTyping(on), this.#later);
     if (options.after !== undefined) this.#goOnFrom(options.after);
-    else if (this.shown) this.#opening = options.at ?? "end";
+    else if (this.shown) this.#entrance.opening = options.at ?? "end";
   }
 
   /** The stretch of the log that we hold, without holes. */
@@ -152,9 +142,9 @@ export class Room extends Emitter<Heard> {
     return this.#timeline.head;
   }
 
-  /** Up to where we know the room: give it as `after` to go on from here in another life. */
+  /** Up to where `entry` has been told: give it as `after` to go on from here in another life. */
   get position(): Position | undefined {
-    return this.#timeline.position;
+    return this.#told;
   }
 
   /** Up to where the room was read. */
@@ -227,8 +217,7 @@ export class Room extends Emitter<Heard> {
       this.#timeline.follow(true);
       if (this.entries.length < CONTEXT) void this.loadOlder();
     } else {
-      this.#opening = at;
-      this.#context = CONTEXT;
+      this.#entrance.opening = at;
       if (this.#link.online) this.#joinAgain();
     }
     this.emit("change", undefined);
@@ -237,14 +226,14 @@ export class Room extends Emitter<Heard> {
   /** Puts the room into the background: it stays joined, and only counts what is unread. */
   hide(): void {
     this.shown = false;
-    this.#opening = undefined;
+    this.#entrance.opening = undefined;
     this.#typing.set(false);
     this.#timeline.follow(true);
     this.emit("change", undefined);
   }
 
   /** Everything up to here was read; without a place, everything that we hold. */
-  read(to: Position | undefined = this.position): void {
+  read(to: Position | undefined = this.#timeline.position): void {
     if (to === undefined || !this.#reading.read(to, this.#timeline.epoch)) return;
     this.#tellSeen();
     this.emit("change", undefined);
@@ -309,7 +298,7 @@ export class Room extends Emitter<Heard> {
   /** Leaves the place that is being read for the newest entries. */
   async jumpToNewest(): Promise<void> {
     if (this.ahead > 0 && this.phase === "joined") {
-      this.#opening = "end";
+      this.#entrance.opening = "end";
       await this.#joinAgain();
     }
     this.follow(true);
@@ -330,22 +319,11 @@ export class Room extends Emitter<Heard> {
     return this.#join();
   }
 
-  /** What the next join asks for. `opens`: it begins a stretch there, whatever we hold. */
-  #ask(): Asked {
-    if (!this.shown) return { limit: 1 };
-    const after = this.#timeline.position;
-    if (this.#opening === undefined) return { limit: PAGE, ...(after && { after }) };
-    const { seen } = this.#reading;
-    const known = seen !== undefined && (after === undefined || after.epoch === seen.epoch);
-    if (this.#opening === "end" || !known) return { limit: PAGE };
-    const offset = Math.max(0, seen.offset - this.#context);
-    return { limit: PAGE, after: { epoch: seen.epoch, offset }, opens: seen };
-  }
-
   async #join(): Promise<void> {
     const life = this.#life;
     this.#callOffRetry?.();
-    const asked = this.#ask();
+    const { shown, seen } = this;
+    const asked = this.#entrance.ask({ shown, seen, position: this.#timeline.position });
     const { limit, after } = asked;
     const takes = { room: this.key, limit, ...(after && { after }) };
     const answer = await answerTo(this.#link.request("join", takes));
@@ -363,10 +341,7 @@ export class Room extends Emitter<Heard> {
   }
 
   #joined(answer: Joined, asked: Asked): void {
-    const { after, opens } = asked;
-    if (opens !== undefined && isTrimmed(answer, opens) && this.#context > 0) {
-      // What comes before the first unread entry is gone; that one may still be there.
-      this.#context = 0;
+    if (this.#entrance.again(answer, asked)) {
       void this.#join();
       return;
     }
@@ -376,40 +351,27 @@ export class Room extends Emitter<Heard> {
     this.title = answer.title;
     this.topic = answer.topic;
     this.members = answer.members;
-    const opened = this.#opening;
-    this.#opening = undefined;
-    const before = { epoch: this.#timeline.epoch, head: this.head };
-    if (opens !== undefined && after !== undefined && answer.reset !== true) {
-      this.#timeline.begin(after);
-    }
-    const standing = this.#timeline.standing(answer, after);
     const { epoch, head: offset } = answer;
+    const { after, opens } = asked;
+    const opened = this.#entrance.entered();
+    const before = this.#end;
+    if (opens !== undefined && answer.reset !== true) this.#timeline.begin(after ?? opens);
+    const standing = this.#timeline.standing(answer, after);
+    if (standing === "apart") this.#lostFrom ??= lostFrom(answer, asked, before?.epoch);
+    if (standing === "apart" || opens !== undefined) this.#leap({ epoch, offset });
     // A long absence is not scrolled past: what was being read stays, and the rest can be paged.
-    const stays = !this.#catchUp || opens !== undefined;
+    const stays = this.shown && (!this.#catchUp || opens !== undefined);
     if (standing === "continues" && answer.more && stays) this.#timeline.follow(false);
-    this.#noteLoss(answer, asked, standing, before.epoch);
-    for (const entry of answer.entries) this.#sawOwn(entry);
-    if (standing === "apart" || opens !== undefined) this.#told = { epoch, offset };
-    if (this.#reading.begin({ epoch, offset })) this.#tellSeen();
     this.#take(false, () => this.#timeline.joined(answer, after));
+    for (const entry of answer.entries) this.#sawOwn(entry);
     if (!this.#isJoined()) return;
-    const lostFrom = this.#lostFrom;
+    if (this.#reading.begin({ epoch, offset })) this.#tellSeen();
+    const lost = this.#lostFrom;
     this.#lostFrom = undefined;
-    const missed = offset - before.head;
-    if (lostFrom !== undefined) {
-      this.emit("reset", { restarted: lostFrom !== epoch });
-    } else if (opened === undefined && before.epoch === epoch && missed > 0) {
-      this.emit("recovered", { count: missed });
-    }
+    const missed = before?.epoch === epoch ? offset - before.offset : 0;
+    if (lost !== undefined) this.emit("reset", { restarted: lost !== epoch });
+    else if (!opened && missed > 0) this.emit("recovered", { count: missed });
     this.#speaking.pump();
-  }
-
-  /** Remembers to tell that something can't be had any more. */
-  #noteLoss(answer: Joined, { after, opens }: Asked, standing: Standing, was?: string): void {
-    if (standing !== "apart") return;
-    const lost = opens === undefined ? answer.reset === true : isTrimmed(answer, opens);
-    if (lost) this.#lostFrom ??= after?.epoch;
-    if (was !== undefined && was !== answer.epoch) this.#lostFrom ??= was;
   }
 
   async #page(
@@ -464,8 +426,13 @@ export class Room extends Emitter<Heard> {
     if (this.phase !== "joined") return;
     this.phase = "away";
     this.#lostFrom = this.#timeline.epoch;
-    if (this.shown) this.#opening = "end";
+    if (this.shown) this.#entrance.opening = "end";
     void this.#joinAgain();
+  }
+
+  /** What comes up to there is not told as news. What was told already is not told again. */
+  #leap(to: Position): void {
+    if (this.#told?.epoch !== to.epoch || this.#told.offset < to.offset) this.#told = to;
   }
 
   /** Goes on behind a place, as after a reconnect. */
@@ -521,24 +488,4 @@ export class Room extends Emitter<Heard> {
       },
     };
   }
-}
-
-interface Asked {
-  limit: number;
-  after?: Position | undefined;
-  /** The place that was read, where the room is opened there. */
-  opens?: Position | undefined;
-}
-
-/** Whether entries behind a place are missing from an answer that could not begin there. */
-function isTrimmed({ reset, epoch, head, entries }: Joined, place: Position): boolean {
-  if (reset !== true) return false;
-  return epoch !== place.epoch || (entries[0]?.offset ?? head + 1) > place.offset + 1;
-}
-
-/** Where a page was not fetched from a safe origin, browsers give no ready-made ids. */
-function newId(): string {
-  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

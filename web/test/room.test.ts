@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { PAGE } from "../client/entrance.ts";
 import type { Outgoing } from "../client/outbox.ts";
-import { PAGE, Room, type RoomOptions } from "../client/room.ts";
+import { Room, type RoomOptions } from "../client/room.ts";
 import { ENTRIES_MAX } from "../client/timeline.ts";
 import { entryAt, Later, Log, ME, Pipe, settled } from "./support.ts";
 

@@ -3,12 +3,15 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Room } from "../client/room.ts";
+import type { Position } from "../client/protocol.ts";
+import { Room, type RoomOptions } from "../client/room.ts";
 import { ENTRIES_MAX } from "../client/timeline.ts";
 import { Later, Log, ME, Pipe, seeded } from "./support.ts";
 
 const SEEDS = 60;
 const STEPS = 120;
+
+const LAG_MAX = 3;
 
 interface Run {
   random: (below: number) => number;
@@ -20,6 +23,10 @@ interface Run {
   written: string[];
   /** How often the log lost something. */
   losses: number;
+  /** What the room was told by then may be left out next: it was not on the screen all the time. */
+  leaps: boolean;
+  /** The last that `entry` and `seen` told. */
+  told: { last?: Position | undefined; read?: Position | undefined };
 }
 
 function start(seed: number): Run {
@@ -27,29 +34,65 @@ function start(seed: number): Run {
   const log = new Log();
   const pipe = new Pipe(log);
   const later = new Later();
-  let made = 0;
-  const room = new Room(pipe, "r", {
-    later: later.later,
-    newId: () => `mine-${made++}`,
-    catchUp: random(2) === 0,
-  });
   log.grow(random(400));
-  const run = { random, log, pipe, later, room, written: [], losses: 0 };
-  watch(run);
+  const seen = random(2) === 0 ? undefined : { epoch: log.epoch, offset: random(log.head + 1) };
+  const background = random(4) === 0;
+  const how = { seen, background, at: random(2) === 0 ? "end" : "unread" } as const;
+  const run: Run = {
+    random,
+    log,
+    pipe,
+    later,
+    room: new Room(pipe, "r"),
+    written: [],
+    losses: 0,
+    leaps: true,
+    told: {},
+  };
+  live(run, { ...how, catchUp: random(2) === 0 });
   return run;
 }
 
-/** Entries are told in order, each once; only a reset may leave some out. */
-function watch({ room }: Run): void {
-  let last: { epoch: string; offset: number } | undefined;
+let made = 0;
+
+/** Another life of the program, which begins with what was written down. */
+function live(run: Run, how: RoomOptions): void {
+  const { later } = run.later;
+  run.room = new Room(run.pipe, "r", { later, newId: () => `mine-${made++}`, ...how });
+  watch(run);
+}
+
+function startAgain(run: Run): void {
+  const { position: after, seen, outgoing: unsent, shown, phase } = run.room;
+  run.pipe.drop();
+  run.later.forget();
+  // Who was not yet where they wanted to be has no place to go on from.
+  run.leaps ||= !shown || phase !== "joined" || after === undefined;
+  live(run, { after, seen, unsent, background: !shown });
+  run.pipe.connect(run.room);
+}
+
+/** Entries are told in order, each once; only a reset may begin anew. */
+function watch(run: Run): void {
+  const { room } = run;
+  const told = run.told;
   room.on("reset", () => {
-    last = undefined;
+    told.last = undefined;
   });
-  room.on("entry", ({ entry }) => {
+  room.on("entry", ({ entry: { epoch, offset } }) => {
+    const { last } = told;
     if (last !== undefined) {
-      assert.deepEqual([entry.epoch, entry.offset], [last.epoch, last.offset + 1]);
+      const leaps = run.leaps || !room.shown;
+      if (leaps) assert.ok(epoch !== last.epoch || offset > last.offset, "an entry comes twice");
+      else assert.deepEqual([epoch, offset], [last.epoch, last.offset + 1]);
     }
-    last = { epoch: entry.epoch, offset: entry.offset };
+    told.last = { epoch, offset };
+    run.leaps = !room.shown;
+  });
+  room.on("seen", (seen) => {
+    const { read } = told;
+    assert.ok(read === undefined || read.epoch !== seen.epoch || read.offset < seen.offset);
+    told.read = seen;
   });
 }
 
@@ -79,6 +122,18 @@ const accidents: Accident[] = [
   ({ room, random }) => room.follow(random(2) === 0),
   ({ room }) => void room.loadOlder(),
   ({ room }) => void room.loadNewer(),
+  ({ room }) => room.read(),
+  ({ pipe, random }) => {
+    pipe.lag = random(LAG_MAX);
+  },
+  (run) => {
+    run.leaps = true;
+    if (run.random(2) === 0) run.room.hide();
+    else run.room.show(run.random(2) === 0 ? "end" : "unread");
+  },
+  (run) => {
+    if (run.random(5) === 0) startAgain(run);
+  },
 ];
 
 const losses: Accident[] = [
@@ -100,11 +155,17 @@ function checkWindow({ room }: Run): void {
     return epoch === first?.epoch && offset === first.offset + i;
   });
   assert.ok(whole, "a hole or a double");
+  const { seen, unread, head, position } = room;
+  if (position === undefined || seen === undefined) return;
+  const after = seen.epoch === position.epoch ? seen.offset : 0;
+  assert.equal(unread, Math.max(0, head - after));
 }
 
 /** The accidents end: the connection stands, and everything that waits gets its turn. */
-async function calmDown({ pipe, room, later }: Run): Promise<void> {
+async function calmDown({ pipe, room, later, random }: Run): Promise<void> {
   if (!pipe.online) pipe.connect(room);
+  await pipe.flush();
+  if (!room.shown) room.show(random(2) === 0 ? "end" : "unread");
   await pipe.flush();
   // Who does not catch up stays where the connection was lost, until asked to read on.
   room.follow(true);
@@ -131,7 +192,7 @@ function checkEnd(run: Run): void {
   if (run.losses === 0) assert.deepEqual(mine, written, "a message is missing or out of order");
 }
 
-async function live(seed: number, with_: readonly Accident[]): Promise<void> {
+async function runThrough(seed: number, with_: readonly Accident[]): Promise<void> {
   const run = start(seed);
   run.pipe.connect(run.room);
   for (let step = 0; step < STEPS; step += 1) {
@@ -146,7 +207,7 @@ async function live(seed: number, with_: readonly Accident[]): Promise<void> {
 async function eachSeed(with_: readonly Accident[]): Promise<void> {
   for (let seed = 1; seed <= SEEDS; seed += 1) {
     try {
-      await live(seed, with_);
+      await runThrough(seed, with_);
     } catch (error) {
       const why = error instanceof Error ? error.stack : error;
       throw new Error(`seed ${seed}: ${why}`, { cause: error });

@@ -85,14 +85,19 @@ export class Log {
     return { epoch, head, entries, more: asked.length > limit };
   }
 
-  join({ after, limit = 50 }: Takes<"join">): Joined {
-    const first = this.entries[0]?.offset ?? this.head + 1;
-    const reaches = after?.epoch === this.epoch && after.offset >= first - 1;
+  /** As an instance answers that has not yet heard of the newest `lag` entries. */
+  join({ after, limit = 50 }: Takes<"join">, lag = 0): Joined {
+    const known = new Log();
+    known.epoch = this.epoch;
+    known.head = Math.max(0, this.head - lag);
+    known.entries = this.entries.filter(({ offset }) => offset <= known.head);
+    const first = known.entries[0]?.offset ?? known.head + 1;
+    const { epoch, offset = 0 } = after ?? {};
+    const reaches = epoch === known.epoch && offset >= first - 1 && offset <= known.head;
     const answer = { room: "r", members: 1 };
-    if (after === undefined || reaches) {
-      return { ...answer, ...this.page({ limit, ...(after && { after: after.offset }) }) };
-    }
-    return { ...answer, ...this.page({ limit }), more: false, reset: true };
+    if (after === undefined) return { ...answer, ...known.page({ limit }) };
+    if (reaches) return { ...answer, ...known.page({ limit, after: offset }) };
+    return { ...answer, ...known.page({ limit }), reset: true };
   }
 }
 
@@ -108,7 +113,10 @@ export class Pipe implements Link {
   online = false;
   /** What `send` is answered with, instead of being carried out. */
   refuseWith: { code: Code; stored: boolean } | undefined;
+  /** How many entries the instance of the next `join` has not yet heard of. */
+  lag = 0;
   readonly asked: Command[] = [];
+  readonly takes: Takes<Command>[] = [];
   readonly #log: Log;
   #up: Asked[] = [];
   #down: (() => void)[] = [];
@@ -132,6 +140,7 @@ export class Pipe implements Link {
   request<C extends Command>(command: C, takes: Takes<C>): Promise<Answer<C>> {
     if (!this.online) return Promise.reject(new Unanswered("offline"));
     this.asked.push(command);
+    this.takes.push(takes);
     return new Promise((resolve, reject) => {
       const asked = { command, takes, resolve: resolve as Asked["resolve"], reject };
       this.#up.push(asked);
@@ -164,11 +173,16 @@ export class Pipe implements Link {
   serve(): void {
     const asked = this.#up.shift();
     if (asked === undefined) return;
-    const answer = this.#carryOut(asked);
+    const lag = asked.command === "join" ? this.lag : 0;
+    const answer = this.#carryOut(asked, lag);
     this.#down.push(() => {
       this.#unanswered.delete(asked);
       asked.resolve(answer);
     });
+    // What the instance hears of next comes live, behind the answer.
+    const { entries, head } = this.#log;
+    for (const entry of entries) if (entry.offset > head - lag) this.#hear(entry);
+    if (lag > 0) this.lag = 0;
   }
 
   /** The oldest thing on its way back arrives. */
@@ -193,11 +207,11 @@ export class Pipe implements Link {
     if (this.#joined) this.#down.push(() => this.#room?.live(entry));
   }
 
-  #carryOut({ command, takes }: Asked): Answer<Command> {
+  #carryOut({ command, takes }: Asked, lag: number): Answer<Command> {
     switch (command) {
       case "join":
         this.#joined = true;
-        return { ok: true, ...this.#log.join(takes as Takes<"join">) };
+        return { ok: true, ...this.#log.join(takes as Takes<"join">, lag) };
       case "history":
         return { ok: true, ...this.#log.page(takes as Takes<"history">) };
       case "send": {
@@ -231,6 +245,10 @@ export class Later {
 
   get waiting(): number {
     return this.#waiting.length;
+  }
+
+  forget(): void {
+    this.#waiting = [];
   }
 
   async goOff(): Promise<void> {

@@ -38,6 +38,12 @@ pub struct Metrics {
     pub signals_dropped: Counter,
     /// Rooms that sockets of this instance are in.
     pub rooms: Gauge,
+    /// Recent entries that are kept in memory.
+    pub ring_entries: Gauge,
+    /// Bytes of them.
+    pub ring_bytes: Gauge,
+    /// Letters between instances that were lost on the way, or came too fast.
+    pub control_dropped: Counter,
     /// 1 while the instance hears its own heartbeat.
     pub ready: Gauge,
     /// 1 while the log's store is connected.
@@ -57,6 +63,9 @@ impl Metrics {
             unknown_events: Counter::default(),
             signals_dropped: Counter::default(),
             rooms: Gauge::default(),
+            control_dropped: Counter::default(),
+            ring_entries: Gauge::default(),
+            ring_bytes: Gauge::default(),
             ready: Gauge::default(),
             broker_connected: Gauge::default(),
             instances: Gauge::default(),
@@ -77,6 +86,13 @@ impl Metrics {
             m.signals_dropped.clone(),
         );
         registry.register("rooms", "Rooms with sockets of this instance", m.rooms.clone());
+        registry.register(
+            "control_dropped",
+            "Letters between instances that were lost",
+            m.control_dropped.clone(),
+        );
+        registry.register("ring_entries", "Recent entries in memory", m.ring_entries.clone());
+        registry.register("ring_bytes", "Bytes of recent entries in memory", m.ring_bytes.clone());
         registry.register("ready", "Whether this instance hears the log", m.ready.clone());
         registry.register(
             "broker_connected",

@@ -1,18 +1,21 @@
 //! The sequencer: one task that gives everything its place and feeds the hub in that order. The
 //! rules are in [`order`]; this file is the task around them, and the handle on it.
 
+pub mod cursor;
 pub mod order;
+mod prefill;
+pub mod ring;
 
 use std::{sync::Arc, time::Duration};
 
-use broker::{Broker, Epoch, Partition, Range};
+use broker::{Broker, Epoch, Head, Partition, Range, follow::Followed, partition_of};
 use bytes::Bytes;
-use hub::{Class, Hub, Publication, SocketKey, Topic};
-use tokio::sync::{mpsc, oneshot};
+use hub::{Class, CloseReason, Hub, Publication, SocketKey, Topic};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{metrics::Metrics, pulse::Pulse};
-use order::{Audience, Effect, Entering, Input, Order, Place};
+use order::{Audience, Effect, Entering, Input, Order, Place, Returned, Returning, Wanted};
 
 /// Inputs that may wait for their place; who brings one more waits.
 const QUEUE: usize = 8_192;
@@ -31,6 +34,8 @@ pub struct Parts {
     pub broker: Arc<dyn Broker>,
     /// Who wants to know of heartbeats.
     pub pulse: Arc<Pulse>,
+    /// What bounds the recent entries of each partition.
+    pub ring: ring::Limits,
     /// Who takes what instances signal; while this is full, signals are dropped.
     pub signals: mpsc::Sender<Signalled>,
     /// What is counted.
@@ -44,6 +49,8 @@ pub type Signalled = (Box<str>, Bytes);
 #[derive(Clone)]
 pub struct Sequencer {
     inputs: mpsc::Sender<Input>,
+    /// How far each partition has been handed over; `None` until all are known.
+    heads: watch::Receiver<Option<Arc<[Head]>>>,
 }
 
 impl Sequencer {
@@ -54,11 +61,13 @@ impl Sequencer {
         for partition in (0..partitions).map(Partition) {
             let followed =
                 broker::follow::follow(parts.broker.clone(), partition, tasks, stop.clone());
-            tasks.spawn(bring(partition, followed, inputs.clone()));
+            let bringing = Bringing { partition, broker: parts.broker.clone(), ring: parts.ring };
+            tasks.spawn(bringing.bring(followed, inputs.clone()));
         }
-        let task = Task { order: Order::new(partitions), parts };
+        let (reached, heads) = watch::channel(None);
+        let task = Task { order: Order::new(partitions, parts.ring), reached, parts };
         tasks.spawn(task.run(queue, stop.clone()));
-        Self { inputs }
+        Self { inputs, heads }
     }
 
     /// Gives a new socket, whose frames wait already, its place: in a room, or among all palabre
@@ -96,6 +105,40 @@ impl Sequencer {
         place.await.ok()
     }
 
+    /// Waits until all that is wanted lies behind this instance, or its partition has another
+    /// epoch. Who calls it bounds the time.
+    pub async fn reach(&self, wanted: &[Wanted]) {
+        let reached = |heads: &Option<Arc<[Head]>>| {
+            let Some(heads) = heads else { return false };
+            wanted.iter().all(|Wanted { room, after }| {
+                let head = heads[usize::from(partition_of(room, heads.len() as u16).0)];
+                head.epoch != after.epoch || head.seq >= after.seq
+            })
+        };
+        // It fails only when the sequencer has stopped: whoever asks it then learns that.
+        let _ = self.heads.clone().wait_for(reached).await;
+    }
+
+    /// How many partitions there are, and how far each has been handed over, once that is known.
+    pub fn heads(&self) -> Option<Arc<[Head]>> {
+        self.heads.borrow().clone()
+    }
+
+    /// Gives a socket that comes back, whose frames wait already, one place in all its rooms.
+    /// `None` where the log is not known yet or the sequencer has stopped. Who stops waiting
+    /// takes it back.
+    pub async fn come_back(
+        &self,
+        key: SocketKey,
+        audience: Audience,
+        rooms: Arc<[Wanted]>,
+    ) -> Option<Returned> {
+        let (placed, place) = oneshot::channel();
+        let returning = Returning { key, audience, rooms, placed };
+        self.inputs.send(Input::Return(returning)).await.ok()?;
+        place.await.ok()
+    }
+
     /// Takes a socket out of a room.
     pub async fn leave(&self, key: SocketKey, audience: Audience, room: Box<str>) {
         self.put(Input::Leave { key, audience, room }).await;
@@ -122,20 +165,33 @@ impl Sequencer {
     }
 }
 
-async fn bring(
+struct Bringing {
     partition: Partition,
-    mut followed: mpsc::Receiver<broker::follow::Followed>,
-    inputs: mpsc::Sender<Input>,
-) {
-    while let Some(followed) = followed.recv().await {
-        if inputs.send(Input::Followed(partition, followed)).await.is_err() {
-            return;
+    broker: Arc<dyn Broker>,
+    ring: ring::Limits,
+}
+
+impl Bringing {
+    async fn bring(self, mut followed: mpsc::Receiver<Followed>, inputs: mpsc::Sender<Input>) {
+        while let Some(followed) = followed.recv().await {
+            if let Followed::Start(head) = followed {
+                let recent = prefill::newest(&*self.broker, self.partition, head, self.ring).await;
+                let recent = Input::Recent(self.partition, head.epoch, recent);
+                if inputs.send(recent).await.is_err() {
+                    return;
+                }
+            }
+            if inputs.send(Input::Followed(self.partition, followed)).await.is_err() {
+                return;
+            }
         }
     }
 }
 
 struct Task {
     order: Order,
+    /// Told how far the order has come.
+    reached: watch::Sender<Option<Arc<[Head]>>>,
     parts: Parts,
 }
 
@@ -151,16 +207,40 @@ impl Task {
                 return;
             }
             for input in inputs.drain(..) {
-                if matches!(input, Input::Followed(_, broker::follow::Followed::Entry(..))) {
+                if matches!(input, Input::Followed(_, Followed::Entry(..))) {
                     self.parts.metrics.entries_in.inc();
                 }
                 self.order.handle(input, &mut effects);
             }
-            self.parts.metrics.rooms.set(i64::try_from(self.order.rooms()).unwrap_or(i64::MAX));
+            self.measure();
             while !effects.is_empty() {
                 self.carry_out(&mut effects).await;
             }
+            self.tell_reached();
         }
+    }
+
+    fn measure(&self) {
+        let metrics = &self.parts.metrics;
+        let (entries, bytes) = self.order.ring_sizes();
+        for (gauge, size) in [
+            (&metrics.rooms, self.order.rooms()),
+            (&metrics.ring_entries, entries),
+            (&metrics.ring_bytes, bytes),
+        ] {
+            gauge.set(i64::try_from(size).unwrap_or(i64::MAX));
+        }
+    }
+
+    fn tell_reached(&self) {
+        self.reached.send_if_modified(|reached| {
+            let heads = self.order.heads();
+            let changed = *reached != heads;
+            if changed {
+                *reached = heads;
+            }
+            changed
+        });
     }
 
     /// Carries effects out in their order; publications that stand together go together. What
@@ -194,6 +274,12 @@ impl Task {
                         given_back.extend(undo);
                     }
                 }
+                Effect::Returned { placed, returned, undo } => {
+                    if placed.send(returned).is_err() {
+                        given_back.extend(undo);
+                    }
+                }
+                Effect::Close(topic) => hub.close_topic(topic, CloseReason::LogReset).await,
                 Effect::Reset(epoch, rooms) => self.tell_reset(epoch, rooms).await,
             }
         }

@@ -4,7 +4,9 @@
 //! Every event takes its place here, so that a cursor never passes an entry that was not handed
 //! over before it.
 
-use std::{collections::HashMap, fmt::Write, sync::Arc};
+mod returning;
+
+use std::{collections::HashMap, sync::Arc};
 
 use broker::{Epoch, Head, Partition, Record, follow::Followed, partition_of};
 use bytes::Bytes;
@@ -12,6 +14,12 @@ use chat::render::{self, Place as EntryPlace};
 use hub::{Class, Publication, SocketKey, Topic};
 use tokio::sync::oneshot;
 use wire::Frame;
+
+use super::{
+    cursor,
+    ring::{self, Recent, Ring},
+};
+pub use returning::{Returned, Returning, Wanted};
 
 /// Who gets which frames of an entry: an entry has at most one frame for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,7 +36,7 @@ impl Audience {
     const ALL: [Self; 3] = [Self::Palabre, Self::Stock, Self::StockPlain];
 
     /// The frame of an event for this audience; the cursor goes last, where there is one.
-    fn event(self, name: &str, json: &[&str], cursor: &str) -> Frame {
+    pub(super) fn event(self, name: &str, json: &[&str], cursor: &str) -> Frame {
         match self {
             Self::Stock => {
                 let cursor = format!("\"{cursor}\"");
@@ -47,8 +55,12 @@ const EVERY_PALABRE: Topic = Topic(0);
 pub enum Input {
     /// What a follower handed on.
     Followed(Partition, Followed),
+    /// The newest entries of a partition as the log has them, before its follower starts.
+    Recent(Partition, Epoch, Vec<Record>),
     /// A socket wants a place: frames after it wait until the socket is released.
     Enter(Entering),
+    /// A socket that takes up an earlier session wants a place in all its rooms at once.
+    Return(Returning),
     /// A socket leaves a room.
     Leave {
         /// Who leaves.
@@ -118,7 +130,7 @@ pub struct Place {
 impl Place {
     /// The cursor of that place.
     pub fn cursor(&self) -> String {
-        cursor(&self.heads)
+        cursor::text(&self.heads)
     }
 
     /// The state of a room's partition there.
@@ -150,12 +162,24 @@ pub enum Effect {
         /// What takes it back.
         undo: Option<Input>,
     },
+    /// Tell who came back where that was, and what it missed; if nobody waits for it any more,
+    /// undo it.
+    Returned {
+        /// Who waits.
+        placed: oneshot::Sender<Returned>,
+        /// Where it was.
+        returned: Returned,
+        /// What takes it back.
+        undo: Vec<Input>,
+    },
     /// An instance's heartbeat went by.
     Heartbeat(Partition, Box<str>),
     /// An instance signalled something for a room.
     Signal(Box<str>, Bytes),
     /// The log lost its past: tell the rooms of the partition.
     Reset(Epoch, Vec<(Box<str>, Topic)>),
+    /// The log lost its past: the clients that get this topic are to come back and learn it.
+    Close(Topic),
 }
 
 /// The rooms of this instance, and how far each partition has been handed over.
@@ -165,6 +189,8 @@ pub struct Order {
     rooms: HashMap<Box<str>, LocalRoom>,
     next_topic: u64,
     waiting: Vec<Entering>,
+    /// The recent entries of each partition.
+    rings: Vec<Ring>,
 }
 
 /// A room that sockets of this instance are in.
@@ -190,9 +216,11 @@ const WAITING_MAX: usize = 20_000;
 
 impl Order {
     /// Nothing handed over yet.
-    pub fn new(partitions: u16) -> Self {
+    pub fn new(partitions: u16, ring: ring::Limits) -> Self {
+        let partitions = usize::from(partitions);
         Self {
-            heads: vec![None; usize::from(partitions)],
+            heads: vec![None; partitions],
+            rings: (0..partitions).map(|_| Ring::new(ring)).collect(),
             rooms: HashMap::new(),
             next_topic: 4,
             waiting: Vec::new(),
@@ -203,10 +231,12 @@ impl Order {
     pub fn handle(&mut self, input: Input, effects: &mut Vec<Effect>) {
         match input {
             Input::Followed(partition, followed) => self.followed(partition, followed, effects),
+            Input::Recent(partition, epoch, records) => self.recent(partition, epoch, records),
             Input::Enter(entering) => self.enter(entering, effects),
+            Input::Return(returning) => self.come_back(returning, effects),
             Input::Leave { key, audience, room } => self.leave(key, audience, &room, effects),
             Input::Tell { key, audience, name, json } => {
-                let frame = audience.event(name, &[&json], &cursor(&self.known_heads()));
+                let frame = audience.event(name, &[&json], &cursor::text(&self.known_heads()));
                 effects.push(Effect::Send(key, frame));
             }
             Input::TellAll { name, json } => {
@@ -231,19 +261,27 @@ impl Order {
         match followed {
             Followed::Start(head) => {
                 self.heads[slot] = Some(head);
+                self.rings[slot].begin(head);
                 self.admit_waiting(effects);
             }
             Followed::Entry(epoch, record) => {
                 self.heads[slot] = Some(Head { epoch, seq: record.seq });
-                self.entry(epoch, &record, effects);
+                let recent = self.rings[slot].push(epoch, record);
+                self.entry(&recent, effects);
             }
             Followed::Watermark { instance, .. } => {
                 effects.push(Effect::Heartbeat(partition, instance));
             }
             Followed::Reset(head) => {
                 self.heads[slot] = Some(head);
+                self.rings[slot].begin(head);
                 self.admit_waiting(effects);
-                effects.push(Effect::Reset(head.epoch, self.rooms_of(partition)));
+                let palabre = self.topics_of(partition, Audience::Palabre);
+                effects.push(Effect::Reset(head.epoch, palabre));
+                for audience in [Audience::Stock, Audience::StockPlain] {
+                    let topics = self.topics_of(partition, audience).into_iter();
+                    effects.extend(topics.map(|(_, topic)| Effect::Close(topic)));
+                }
             }
             Followed::Signal { room, bytes } => effects.push(Effect::Signal(room, bytes)),
             // How the follower mends a gap is its own matter; the order only waits.
@@ -251,22 +289,40 @@ impl Order {
         }
     }
 
-    fn entry(&self, epoch: Epoch, record: &Record, effects: &mut Vec<Effect>) {
+    fn recent(&mut self, partition: Partition, epoch: Epoch, records: Vec<Record>) {
+        let ring = &mut self.rings[usize::from(partition.0)];
+        for record in records {
+            ring.push(epoch, Arc::new(record));
+        }
+    }
+
+    fn entry(&self, recent: &Recent, effects: &mut Vec<Effect>) {
+        let (record, head) = (recent.record(), recent.head());
         let Some(room) = self.rooms.get(&record.room) else { return };
-        if room.has(Audience::Palabre) {
-            let json = render::entry(&entry_place(epoch.as_str(), record), &record.bytes);
-            let frame = Audience::Palabre.event("entry", &[&json], "");
-            effects.push(Effect::Publish(lasting(room.topic(Audience::Palabre), frame)));
-        }
-        let stock = [Audience::Stock, Audience::StockPlain].map(|a| room.has(a).then_some(a));
-        if stock == [None, None] {
-            return;
-        }
-        let Ok(Some(text)) = render::stock_text(&record.bytes) else { return };
-        let cursor = cursor(&self.known_heads());
-        for audience in stock.into_iter().flatten() {
-            let frame = audience.event("chat message", &[&text], &cursor);
+        let mut publish = |audience, frame| {
             effects.push(Effect::Publish(lasting(room.topic(audience), frame)));
+        };
+        if room.has(Audience::Palabre) {
+            let json = render::entry(&entry_place(head.epoch.as_str(), record), &record.bytes);
+            publish(Audience::Palabre, Audience::Palabre.event("entry", &[&json], ""));
+        }
+        if room.has(Audience::Stock)
+            && let Some(frame) = self.stock_frame(recent)
+        {
+            publish(Audience::Stock, frame);
+        }
+        if room.has(Audience::StockPlain)
+            && let Some(frame) = recent.frame(Audience::StockPlain, "")
+        {
+            publish(Audience::StockPlain, frame);
+        }
+    }
+
+    /// With one partition it is the same as for who comes back later, else its cursor differs.
+    fn stock_frame(&self, recent: &Recent) -> Option<Frame> {
+        match &*self.heads {
+            [_] => recent.frame_alone(),
+            _ => recent.frame(Audience::Stock, &cursor::text(&self.known_heads())),
         }
     }
 
@@ -334,18 +390,30 @@ impl Order {
         }
     }
 
-    fn rooms_of(&self, partition: Partition) -> Vec<(Box<str>, Topic)> {
+    /// The rooms of a partition that clients of this kind are in, with their topics.
+    fn topics_of(&self, partition: Partition, audience: Audience) -> Vec<(Box<str>, Topic)> {
         let partitions = self.heads.len() as u16;
         let held = self.rooms.iter();
         held.filter(|(name, room)| {
-            partition_of(name, partitions) == partition && room.has(Audience::Palabre)
+            partition_of(name, partitions) == partition && room.has(audience)
         })
-        .map(|(name, room)| (name.clone(), room.topic(Audience::Palabre)))
+        .map(|(name, room)| (name.clone(), room.topic(audience)))
         .collect()
+    }
+
+    /// The state of every partition, where all are known.
+    pub fn heads(&self) -> Option<Arc<[Head]>> {
+        self.heads.iter().copied().collect()
     }
 
     fn known_heads(&self) -> Arc<[Head]> {
         self.heads.iter().flatten().copied().collect()
+    }
+
+    /// Entries and bytes in all rings.
+    pub fn ring_sizes(&self) -> (usize, usize) {
+        let sizes = self.rings.iter().map(|ring| (ring.entries(), ring.bytes()));
+        sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1))
     }
 
     /// How many rooms sockets of this instance are in.
@@ -364,16 +432,6 @@ pub fn entry_place<'a>(epoch: &'a str, record: &'a Record) -> EntryPlace<'a> {
         user: &record.user,
         at: record.at,
     }
-}
-
-/// Epoch and seq of every partition, as an opaque string of characters that JSON doesn't escape.
-fn cursor(heads: &[Head]) -> String {
-    let mut text = String::new();
-    for head in heads {
-        let between = if text.is_empty() { "" } else { "~" };
-        write!(text, "{between}{}.{}", head.epoch, head.seq).expect("a String takes all");
-    }
-    text
 }
 
 fn lasting(topic: Topic, frame: Frame) -> Publication {

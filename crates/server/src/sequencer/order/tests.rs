@@ -3,6 +3,8 @@ use crate::application::identity::random;
 
 const GENERAL: &str = "general";
 
+const RING: ring::Limits = ring::Limits { time: std::time::Duration::from_mins(2), bytes: 1 << 20 };
+
 fn epoch() -> Epoch {
     Epoch::from_random(*b"one epoch's name")
 }
@@ -45,7 +47,7 @@ fn run(order: &mut Order, input: Input) -> Vec<Effect> {
 }
 
 fn started() -> Order {
-    let mut order = Order::new(1);
+    let mut order = Order::new(1, RING);
     run(&mut order, followed(Followed::Start(Head { epoch: epoch(), seq: 10 })));
     order
 }
@@ -125,7 +127,7 @@ fn a_place_is_behind_all_that_was_handed_over_before() {
 
 #[test]
 fn before_the_log_is_known_sockets_wait_for_their_place() {
-    let mut order = Order::new(1);
+    let mut order = Order::new(1, RING);
     let (placed, mut place) = oneshot::channel();
     let entering = Entering {
         key: hub_key(),
@@ -178,16 +180,23 @@ fn a_room_is_forgotten_when_the_last_socket_leaves() {
 }
 
 #[test]
-fn a_lost_past_is_told_to_the_rooms_of_palabre_clients() {
+fn a_lost_past_is_told_to_palabre_clients_and_closes_stock_clients() {
     let mut order = started();
     key(&mut order, Audience::Palabre, Some(GENERAL));
     key(&mut order, Audience::Stock, Some("elsewhere"));
+    key(&mut order, Audience::StockPlain, Some("a third"));
     let head = Head { epoch: Epoch::from_random(random()), seq: 0 };
     let effects = run(&mut order, followed(Followed::Reset(head)));
-    let [Effect::Reset(epoch, rooms)] = &effects[..] else { panic!("{effects:?}") };
+    let [Effect::Reset(epoch, rooms), Effect::Close(stock), Effect::Close(plain)] = &effects[..]
+    else {
+        panic!("{effects:?}")
+    };
     assert_eq!(*epoch, head.epoch);
     assert_eq!(rooms.len(), 1);
     assert_eq!(&*rooms[0].0, GENERAL);
+    let topic = |audience, room| order.rooms[room].topic(audience);
+    assert_eq!(*stock, topic(Audience::Stock, "elsewhere"));
+    assert_eq!(*plain, topic(Audience::StockPlain, "a third"));
     assert_eq!(key(&mut order, Audience::Palabre, None).1.head_of(GENERAL), head);
 }
 
@@ -227,4 +236,91 @@ fn a_signal_is_handed_on() {
     let signal = Followed::Signal { room: GENERAL.into(), bytes: Bytes::from_static(b"\x01{}") };
     let effects = run(&mut order, followed(signal));
     assert!(matches!(&effects[..], [Effect::Signal(room, _)] if &**room == GENERAL), "{effects:?}");
+}
+
+fn come_back(order: &mut Order, rooms: &[(&str, u64)]) -> (SocketKey, oneshot::Receiver<Returned>) {
+    let key = hub_key();
+    let (placed, place) = oneshot::channel();
+    let wanted = |(room, seq): &(&str, u64)| Wanted {
+        room: (*room).into(),
+        after: Head { epoch: epoch(), seq: *seq },
+    };
+    let rooms = rooms.iter().map(wanted).collect();
+    let returning = Returning { key, audience: Audience::Stock, rooms, placed };
+    let mut effects = Vec::new();
+    order.handle(Input::Return(returning), &mut effects);
+    for effect in effects {
+        if let Effect::Returned { placed, returned, undo } = effect
+            && placed.send(returned).is_err()
+        {
+            undo.into_iter().for_each(|input| drop(run(order, input)));
+        }
+    }
+    (key, place)
+}
+
+fn seqs(stretch: &ring::Stretch) -> Vec<u64> {
+    stretch.iter().flat_map(|piece| piece.iter()).map(|recent| recent.record().seq).collect()
+}
+
+#[test]
+fn who_comes_back_is_given_what_the_ring_has_up_to_its_place() {
+    let mut order = started();
+    for seq in 11..=14 {
+        run(&mut order, entry(seq, if seq == 13 { "other" } else { GENERAL }, "hi"));
+    }
+    let (_, mut place) = come_back(&mut order, &[(GENERAL, 12), ("other", 11)]);
+    let returned = place.try_recv().unwrap();
+    assert_eq!(returned.place.head_of(GENERAL).seq, 14);
+    let recent = returned.recent.expect("the ring began behind 10");
+    assert_eq!(recent.len(), 1, "one partition");
+    assert!(seqs(&recent[0].1).ends_with(&[12, 13, 14]), "{recent:?}");
+    // From that place on it hears both rooms.
+    assert_eq!(texts(&run(&mut order, entry(15, "other", "hi"))).len(), 1);
+    assert_eq!(texts(&run(&mut order, entry(16, GENERAL, "hi"))).len(), 1);
+    assert_eq!(order.rooms(), 2);
+}
+
+#[test]
+fn where_the_ring_does_not_reach_it_says_so_and_gives_the_place() {
+    let mut order = started();
+    run(&mut order, entry(11, GENERAL, "hi"));
+    let (_, mut place) = come_back(&mut order, &[(GENERAL, 9)]);
+    let returned = place.try_recv().unwrap();
+    assert!(returned.recent.is_none());
+    assert_eq!(returned.place.head_of(GENERAL).seq, 11);
+}
+
+#[test]
+fn what_the_log_has_at_the_start_fills_the_ring() {
+    let mut order = Order::new(1, RING);
+    let Input::Followed(_, Followed::Entry(epoch, record)) = entry(10, GENERAL, "hi") else {
+        unreachable!()
+    };
+    run(&mut order, Input::Recent(Partition(0), epoch, vec![(*record).clone()]));
+    run(&mut order, followed(Followed::Start(Head { epoch, seq: 10 })));
+    run(&mut order, entry(11, GENERAL, "hi"));
+    let (_, mut place) = come_back(&mut order, &[(GENERAL, 9)]);
+    let recent = place.try_recv().unwrap().recent.expect("entry 10 was read");
+    assert_eq!(seqs(&recent[0].1), [10, 11]);
+}
+
+#[test]
+fn nobody_comes_back_before_the_log_is_known_or_when_nobody_waits() {
+    let mut order = Order::new(1, RING);
+    let (_, mut place) = come_back(&mut order, &[(GENERAL, 9)]);
+    assert!(place.try_recv().is_err());
+    let mut order = started();
+    let (placed, place) = oneshot::channel();
+    let rooms = Arc::new([Wanted { room: GENERAL.into(), after: order.heads().unwrap()[0] }]);
+    let returning = Returning { key: hub_key(), audience: Audience::Stock, rooms, placed };
+    let mut effects = Vec::new();
+    order.handle(Input::Return(returning), &mut effects);
+    drop(place);
+    let Some(Effect::Returned { placed, returned, undo }) = effects.pop() else {
+        panic!("{effects:?}")
+    };
+    assert!(placed.send(returned).is_err());
+    undo.into_iter().for_each(|input| drop(run(&mut order, input)));
+    assert_eq!(order.rooms(), 0);
 }

@@ -62,8 +62,8 @@ export const lastWay = signal<{ instance: string; offset: number; ms: number } |
 export const talk = computed(() => {
   const room = current.value?.room;
   if (room === undefined) return undefined;
-  const { key, phase, refusal, entries, outgoing, older, ahead, head, following, loading } = room;
-  return { key, phase, refusal, entries, outgoing, older, ahead, head, following, loading };
+  const { key, phase, refusal, entries, outgoing, older, ahead, following, unread, loading } = room;
+  return { key, phase, refusal, entries, outgoing, older, ahead, following, unread, loading };
 });
 
 /** What the open room is called. */
@@ -82,17 +82,10 @@ export const rows = computed(() => {
 /** Who else is writing now. */
 export const writing = computed<readonly Person[]>(() => current.value?.room.typists ?? []);
 
-/** Up to where the conversation has been on the screen. */
-const seen = signal(0);
-
-/** How many messages came in below what is being read. */
+/** How many messages stand unread below what is being read. */
 export const fresh = computed(() => {
-  const { following = true, head = 0 } = talk.value ?? {};
-  return following ? 0 : Math.max(0, head - seen.value);
-});
-
-effect(() => {
-  if (talk.value?.following) seen.value = talk.value.head;
+  const { following = true, unread = 0 } = talk.value ?? {};
+  return following ? 0 : unread;
 });
 
 /** Whether what is written is to be said as soon as there is a room. */
@@ -126,6 +119,8 @@ export const act = {
   },
   loadOlder: () => void current.peek()?.room.loadOlder(),
   loadNewer: () => void current.peek()?.room.loadNewer(),
+  /** Whether the end is being read; so at once, when `talk` only tells at the next frame. */
+  isFollowing: () => current.peek()?.room.following ?? true,
   follow: (following: boolean) => current.peek()?.room.follow(following),
   jumpToNewest: () => void current.peek()?.room.jumpToNewest(),
 };

@@ -39,7 +39,6 @@ export function Log() {
         rows={rows.value}
         active={active.value}
         opened={now?.phase === "joined"}
-        following={now?.following ?? true}
         older={now?.older ?? false}
         ahead={now?.ahead ?? 0}
         loading={now?.loading.older === true || now?.loading.newer === true}
@@ -86,7 +85,6 @@ interface ListProps {
   active: string | undefined;
   /** Whether the room has told what there is. */
   opened: boolean;
-  following: boolean;
   older: boolean;
   ahead: number;
   loading: boolean;
@@ -121,7 +119,7 @@ class List extends Component<ListProps> {
   override getSnapshotBeforeUpdate(): Before | undefined {
     const list = this.#list.current;
     if (list === null) return undefined;
-    const place = this.props.following ? undefined : placeIn(list);
+    const place = act.isFollowing() ? undefined : placeIn(list);
     return { place, hadFocus: list.contains(document.activeElement) };
   }
 
@@ -136,7 +134,7 @@ class List extends Component<ListProps> {
     const list = this.#list.current;
     if (list === null) return;
     if (!this.#landed && this.props.opened) this.#land(list);
-    else if (this.props.following) toEnd(list);
+    else if (act.isFollowing()) toEnd(list);
     else if (place !== undefined) keepPlace(list, place);
     this.#top = list.scrollTop;
     this.#look(list);
@@ -168,8 +166,8 @@ class List extends Component<ListProps> {
   /** Notes what is seen, and fetches what is about to be. */
   #look(list: HTMLElement): void {
     if (!this.#landed) return;
-    far.value = !this.props.following && isFarFromEnd(list);
-    if (this.props.following) act.read();
+    far.value = !act.isFollowing() && isFarFromEnd(list);
+    if (act.isFollowing()) act.read();
     else act.read(lastSeenIn(list));
     if (this.props.loading) return;
     if (this.props.ahead > 0 && isNearEnd(list)) act.loadNewer();

@@ -1,6 +1,6 @@
 // Who is in the room: beside the conversation, or on a sheet.
 
-import { me } from "../connection.ts";
+import { me, offline } from "../connection.ts";
 import { hasPeopleColumn } from "../device.ts";
 import { words } from "../i18n/index.ts";
 import { close, peopleShown, togglePeople } from "../panels.ts";
@@ -67,7 +67,7 @@ export function PeopleButton() {
   const { people: say } = words.value;
   const { count } = people.value;
   const sheeted = !hasPeopleColumn.value;
-  if (count === 0) return null;
+  if (count === 0 || offline.value) return null;
   return (
     <button
       type="button"

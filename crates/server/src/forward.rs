@@ -64,11 +64,7 @@ impl Forward {
 }
 
 impl Peers for Forward {
-    fn ask(
-        &self,
-        tag: Tag,
-        question: Question,
-    ) -> BoxFuture<Result<Response<Incoming>, NoAnswer>> {
+    fn ask(&self, tag: Tag, question: Question) -> BoxFuture<Result<Response<Incoming>, NoAnswer>> {
         let shared = self.0.clone();
         Box::pin(async move { shared.ask(tag, &question).await })
     }

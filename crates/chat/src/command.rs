@@ -1,11 +1,13 @@
 //! What clients ask for: from an event's name and arguments to a [`Command`], or a [`Refusal`].
 
-use serde::{Deserialize, de::DeserializeOwned};
+mod read;
+
+use serde::{Deserialize, Serialize};
 
 use crate::{
     limits::Limits,
-    names::{EntryId, RoomKey, display_name},
-    refusal::{Code, Refusal},
+    names::{EntryId, RoomKey},
+    refusal::Refusal,
 };
 
 /// A command of a palabre client, checked.
@@ -46,6 +48,32 @@ pub enum Command {
         /// The new one.
         name: Box<str>,
     },
+    /// See which rooms there are.
+    Rooms {
+        /// How far the client has seen which rooms.
+        seen: Vec<(RoomKey, Position)>,
+    },
+    /// Make a room, and enter it.
+    Create {
+        /// Which one.
+        room: RoomKey,
+        /// What people call it.
+        title: Option<Box<str>>,
+        /// Whether only its members may enter it.
+        private: bool,
+    },
+    /// See who is in a room.
+    Who {
+        /// Which one.
+        room: RoomKey,
+    },
+    /// Show that one types, or does no more.
+    Typing {
+        /// Where.
+        room: RoomKey,
+        /// Whether it begins or goes on, or ends.
+        on: bool,
+    },
 }
 
 /// A text on its way into the log.
@@ -55,10 +83,12 @@ pub struct Message {
     pub id: Option<EntryId>,
     /// The text, within its limits.
     pub text: Box<str>,
+    /// The entry that it replies to.
+    pub reply_to: Option<Position>,
 }
 
 /// A place in a room, as palabre clients hold it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// The life of the log that the offset belongs to.
     pub epoch: Box<str>,
@@ -75,38 +105,8 @@ pub enum Page {
     Before(u64),
     /// The oldest ones after an offset.
     After(u64),
-}
-
-#[derive(Deserialize)]
-struct RawJoin {
-    room: String,
-    after: Option<Position>,
-    limit: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct RawRoom {
-    room: String,
-}
-
-#[derive(Deserialize)]
-struct RawSend {
-    room: String,
-    id: String,
-    text: String,
-}
-
-#[derive(Deserialize)]
-struct RawHistory {
-    room: String,
-    before: Option<u64>,
-    after: Option<u64>,
-    limit: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct RawRename {
-    name: String,
+    /// The oldest ones from a time on, in milliseconds since 1970.
+    At(u64),
 }
 
 #[derive(Deserialize)]
@@ -118,22 +118,13 @@ enum StockMessage {
 
 impl Command {
     /// The names of all commands of this release, as the welcome lists them.
-    pub const NAMES: [&str; 5] = ["join", "leave", "send", "history", "rename"];
+    pub const NAMES: [&str; 9] =
+        ["join", "leave", "send", "history", "rooms", "create", "who", "typing", "rename"];
 
     /// Reads a palabre client's command. `args` are the event's arguments as JSON texts. `None`
     /// where the event's name is no command.
     pub fn parse(name: &str, args: &[&str], limits: &Limits) -> Option<Result<Self, Refusal>> {
-        Some(match name {
-            "join" => join(args, limits),
-            "leave" => object::<RawRoom>(args)
-                .and_then(|raw| Ok(Self::Leave { room: RoomKey::parse(&raw.room)? })),
-            "send" => send(args, limits),
-            "history" => history(args, limits),
-            "rename" => object::<RawRename>(args).and_then(|raw| {
-                Ok(Self::Rename { name: display_name(&raw.name, limits.name_chars)? })
-            }),
-            _ => return None,
-        })
+        read::command(name, args, limits)
     }
 }
 
@@ -155,69 +146,8 @@ impl Message {
             Err(_) => return Err(Refusal::bad_request(what)),
         };
         let id = id.and_then(|id| EntryId::of_shape(&id));
-        Ok(Self { id, text: text_within(text, limits)? })
+        Ok(Self { id, reply_to: None, text: read::text_within(text, limits)? })
     }
-}
-
-fn join(args: &[&str], limits: &Limits) -> Result<Command, Refusal> {
-    let raw: RawJoin = object(args)?;
-    let room = RoomKey::parse(&raw.room)?;
-    Ok(Command::Join { room, after: raw.after, limit: page_size(raw.limit, limits)? })
-}
-
-fn send(args: &[&str], limits: &Limits) -> Result<Command, Refusal> {
-    let raw: RawSend = object(args)?;
-    let id = Some(EntryId::parse(&raw.id)?);
-    let message = Message { id, text: text_within(raw.text, limits)? };
-    Ok(Command::Send { room: RoomKey::parse(&raw.room)?, message })
-}
-
-fn history(args: &[&str], limits: &Limits) -> Result<Command, Refusal> {
-    let raw: RawHistory = object(args)?;
-    let range = match (raw.before, raw.after) {
-        (Some(_), Some(_)) => {
-            return Err(Refusal::bad_request("'before' and 'after' exclude each other"));
-        }
-        (Some(offset), None) => Page::Before(offset),
-        (None, Some(offset)) => Page::After(offset),
-        (None, None) => Page::Newest,
-    };
-    let room = RoomKey::parse(&raw.room)?;
-    Ok(Command::History { room, range, limit: page_size(raw.limit, limits)? })
-}
-
-/// The one object that every command takes.
-fn object<T: DeserializeOwned>(args: &[&str]) -> Result<T, Refusal> {
-    let [json] = args else {
-        return Err(Refusal::bad_request("a command takes one object"));
-    };
-    if !json.trim_start().starts_with('{') {
-        return Err(Refusal::bad_request("a command takes one object"));
-    }
-    serde_json::from_str(json).map_err(|e| Refusal::bad_request(e.to_string()))
-}
-
-fn page_size(asked: Option<u64>, limits: &Limits) -> Result<usize, Refusal> {
-    match asked {
-        None => Ok(limits.page),
-        Some(0) => Err(Refusal::bad_request("'limit' is at least 1")),
-        Some(limit) => Ok(usize::try_from(limit).unwrap_or(usize::MAX).min(limits.page_max)),
-    }
-}
-
-fn text_within(text: String, limits: &Limits) -> Result<Box<str>, Refusal> {
-    if text.is_empty() {
-        return Err(Refusal::bad_request("the text is empty"));
-    }
-    if text.contains('\0') {
-        return Err(Refusal::bad_request("a text can't have NUL in it"));
-    }
-    // Bytes bound characters from above, which spares counting most texts.
-    if text.len() > limits.text_chars && text.chars().nth(limits.text_chars).is_some() {
-        let message = format!("a text has at most {} characters", limits.text_chars);
-        return Err(Refusal::new(Code::TooLarge, message));
-    }
-    Ok(text.into())
 }
 
 #[cfg(test)]

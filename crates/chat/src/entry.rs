@@ -4,6 +4,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::command::Position;
+
 /// The version that this release writes, the first byte of an entry.
 const VERSION: u8 = 1;
 
@@ -18,6 +20,9 @@ pub struct Entry {
     /// The text of a message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Box<str>>,
+    /// The entry that a message replies to.
+    #[serde(default, rename = "replyTo", skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Position>,
     /// How it came in: `socket`, `http`, or the name of a bridge.
     pub via: Box<str>,
 }
@@ -43,8 +48,15 @@ impl Entry {
             kind: MESSAGE.into(),
             name: name.into(),
             text: Some(text.into()),
+            reply_to: None,
             via: "socket".into(),
         }
+    }
+
+    /// The same as a reply, where it is one.
+    #[must_use]
+    pub fn in_reply_to(self, reply_to: Option<Position>) -> Self {
+        Self { reply_to, ..self }
     }
 
     /// The entry as the log holds it.
@@ -78,7 +90,10 @@ mod tests {
     #[test]
     fn an_entry_survives_the_log() {
         let entry = Entry::message("Ada", "héllo \"you\"\n");
-        assert_eq!(Entry::decode(&entry.encode()), Ok(entry));
+        assert_eq!(Entry::decode(&entry.encode()), Ok(entry.clone()));
+        let reply = entry.in_reply_to(Some(Position { epoch: "e".into(), offset: 3 }));
+        assert!(reply.encode().ends_with(br#""replyTo":{"epoch":"e","offset":3},"via":"socket"}"#));
+        assert_eq!(Entry::decode(&reply.encode()), Ok(reply));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! [`command`] reads what a client asks for, [`entry`] is what the log holds, [`render`] writes
 //! what clients get. Which socket hears what is the server's matter.
 
+pub mod about;
+pub mod budget;
 pub mod command;
 pub mod entry;
 pub mod limits;
@@ -11,6 +13,7 @@ pub mod presence;
 pub mod refusal;
 pub mod render;
 pub mod signal;
+pub mod typing;
 
 pub use command::{Command, Message};
 pub use entry::Entry;

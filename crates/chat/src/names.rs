@@ -87,17 +87,29 @@ impl EntryId {
 /// `bad_request` where nothing visible is left or a control character is in it; `too_large` over
 /// `chars_max` characters.
 pub fn display_name(text: &str, chars_max: usize) -> Result<Box<str>, Refusal> {
+    tidied("a name", text, chars_max)
+}
+
+/// A room's title, tidied like a display name.
+///
+/// # Errors
+/// As for [`display_name`].
+pub fn title(text: &str, chars_max: usize) -> Result<Box<str>, Refusal> {
+    tidied("a title", text, chars_max)
+}
+
+fn tidied(what: &str, text: &str, chars_max: usize) -> Result<Box<str>, Refusal> {
     if text.chars().any(|c| c.is_control() || is_bidi_control(c)) {
-        return Err(Refusal::bad_request("a name can't have control characters"));
+        return Err(Refusal::bad_request(format!("{what} can't have control characters")));
     }
-    let name = text.nfc().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
-    if name.chars().nth(chars_max).is_some() {
-        return Err(too_long("a name", chars_max));
+    let tidy = text.nfc().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
+    if tidy.chars().nth(chars_max).is_some() {
+        return Err(too_long(what, chars_max));
     }
-    if !name.chars().any(char::is_alphanumeric) {
-        return Err(Refusal::bad_request("a name needs a letter or a digit"));
+    if !tidy.chars().any(char::is_alphanumeric) {
+        return Err(Refusal::bad_request(format!("{what} needs a letter or a digit")));
     }
-    Ok(name.into())
+    Ok(tidy.into())
 }
 
 /// Characters that turn the direction of what stands around them: a name with one could make a

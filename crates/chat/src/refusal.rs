@@ -19,6 +19,10 @@ pub enum Code {
     RateLimited,
     /// The id was used with other content, or the epoch is another.
     Conflict,
+    /// Who asks may not write in the room for now; moderation says it.
+    Muted,
+    /// Nobody may write in the room for now; moderation says it.
+    Locked,
     /// The log can't be reached; it may or may not have been stored.
     Unavailable,
     /// A fault of the server's.
@@ -26,8 +30,8 @@ pub enum Code {
 }
 
 impl Code {
-    /// Every code of this release.
-    pub const ALL: [Self; 9] = [
+    /// Every code of the contract.
+    pub const ALL: [Self; 11] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -35,6 +39,8 @@ impl Code {
         Self::TooLarge,
         Self::RateLimited,
         Self::Conflict,
+        Self::Muted,
+        Self::Locked,
         Self::Unavailable,
         Self::Internal,
     ];
@@ -49,6 +55,8 @@ impl Code {
             Self::TooLarge => "too_large",
             Self::RateLimited => "rate_limited",
             Self::Conflict => "conflict",
+            Self::Muted => "muted",
+            Self::Locked => "locked",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
         }

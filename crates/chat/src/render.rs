@@ -1,10 +1,15 @@
 //! What clients get, as JSON texts: entries, answers, the welcome.
 
+mod people;
+mod rooms;
+
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
 use crate::entry::{Unreadable, json_of};
+pub use people::{presence, typing, who};
+pub use rooms::{RoomLine, rooms, unread};
 
 /// Where an entry stands, as the log tells it.
 #[derive(Clone, Copy, Debug)]
@@ -85,11 +90,24 @@ pub struct Stretch {
     pub more: bool,
 }
 
+/// What an answer to `join` tells beside the entries.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Entered<'a> {
+    /// Whether what the client has can't be continued.
+    pub reset: bool,
+    /// How many are in the room, the one who asks included.
+    pub members: usize,
+    /// The room's title, where it has one.
+    pub title: Option<&'a str>,
+}
+
 /// The answer to `join`.
-pub fn joined(room: &str, stretch: &Stretch, reset: bool, members: usize) -> String {
-    let reset = if reset { r#","reset":true"# } else { "" };
+pub fn joined(room: &str, stretch: &Stretch, entered: &Entered<'_>) -> String {
+    let reset = if entered.reset { r#","reset":true"# } else { "" };
+    let title = entered.title.map(|title| format!(r#","title":{}"#, text(title)));
+    let (title, members) = (title.unwrap_or_default(), entered.members);
     let (room, shown) = (text(room), stretch.fields());
-    format!(r#"{{"ok":true,"room":{room},{shown}{reset},"members":{members}}}"#)
+    format!(r#"{{"ok":true,"room":{room},{shown}{reset},"members":{members}{title}}}"#)
 }
 
 /// The answer to `history`.
@@ -162,9 +180,13 @@ mod tests {
             entries: vec!["{}".into(), "{}".into()],
             more: true,
         };
-        let joined: Value = serde_json::from_str(&joined("a", &stretch, true, 2)).unwrap();
-        assert_eq!(joined["entries"].as_array().unwrap().len(), 2);
-        assert_eq!(joined["reset"], true);
+        let entered = Entered { reset: true, members: 2, title: Some("\"A\"") };
+        let answer: Value = serde_json::from_str(&joined("a", &stretch, &entered)).unwrap();
+        assert_eq!(answer["entries"].as_array().unwrap().len(), 2);
+        assert_eq!((&answer["reset"], &answer["title"]), (&json!(true), &json!("\"A\"")));
+        let plain = joined("a", &stretch, &Entered::default());
+        let plain: Value = serde_json::from_str(&plain).unwrap();
+        assert_eq!((plain.get("reset"), plain.get("title")), (None, None));
         let history: Value = serde_json::from_str(&history(&stretch)).unwrap();
         assert_eq!(history["more"], true);
         let appended: Value = serde_json::from_str(&appended(&PLACE, false)).unwrap();

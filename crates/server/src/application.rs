@@ -6,6 +6,7 @@ mod connect;
 pub mod identity;
 mod member;
 mod pages;
+pub mod recovery;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     metrics::Metrics,
+    presence::Presence,
     sequencer::{Sequencer, order::Audience},
 };
 use identity::Signer;
@@ -35,6 +37,12 @@ pub struct Shared {
     pub lobby: RoomKey,
     /// What clients may ask for.
     pub limits: chat::Limits,
+    /// Whether joining a room that doesn't exist makes it.
+    pub open_rooms: bool,
+    /// Who is in which room.
+    pub presence: Presence,
+    /// The sessions that can be taken up, where that is switched on.
+    pub keeper: Option<recovery::keeper::Keeper>,
     /// The log.
     pub broker: Arc<dyn Broker>,
     /// The way into the order.
@@ -132,13 +140,24 @@ impl Application for Chat {
     }
 
     fn disconnected(&self, socket: &Arc<Socket>, reason: CloseReason) {
+        if let Some(keeper) = &self.0.keeper {
+            keeper.part(socket.key(), reason);
+        }
         let Some(member) = socket.state::<Member>() else { return };
         tracing::debug!(user = %member.user, %reason, "socket left");
-        let (rooms, audience, key) = (member.part(), member.audience, socket.key());
-        let chat = self.clone();
+        let rooms = member.part(self.0.presence.now());
+        for left in &rooms {
+            self.0.presence.leave(left.room.as_str(), &member.user);
+        }
+        let (chat, socket) = (self.clone(), socket.clone());
         self.0.tasks.spawn(async move {
-            for room in rooms {
-                chat.0.sequencer.leave(key, audience, room.as_str().into()).await;
+            let Some(member) = socket.state::<Member>() else { return };
+            for left in &rooms {
+                let room = left.room.as_str().into();
+                chat.0.sequencer.leave(socket.key(), member.audience, room).await;
+            }
+            for left in rooms.iter().filter(|left| left.typing) {
+                chat.types_no_more(member, &left.room).await;
             }
         });
     }

@@ -6,9 +6,11 @@
 pub mod application;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod forward;
 pub mod metrics;
 pub mod neighbours;
+pub mod presence;
 pub mod pulse;
 pub mod sequencer;
 pub mod serve;

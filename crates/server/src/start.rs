@@ -17,9 +17,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     application::{Chat, Shared, identity},
     config::Config,
+    control::Control,
     forward,
     metrics::Metrics,
     neighbours::{Neighbour, Neighbours},
+    presence::{self, Presence},
     pulse::{self, Pulse},
     sequencer::{self, Sequencer},
     site::{self, Site},
@@ -110,7 +112,7 @@ impl Server {
         let canary: Box<str> = format!("{instance}#{}", identity::random_text::<6>()).into();
         let hub = Hub::start(limits::shards(config), limits::hub(config), hub_metrics, &tasks);
         let pulse = Arc::new(Pulse::new(canary.clone(), broker.clone(), metrics.clone()));
-        let (signals, _signalled) = mpsc::channel(SIGNALS);
+        let (signals, signalled) = mpsc::channel(SIGNALS);
         let parts = sequencer::Parts {
             hub: hub.clone(),
             broker: broker.clone(),
@@ -130,13 +132,24 @@ impl Server {
         };
         let lease = limits::log(config).lease;
         let gauge = metrics.instances.clone();
-        let neighbours =
-            Neighbours::start(me, broker.clone(), lease, gauge, &tasks, ended.clone());
+        let neighbours = Neighbours::start(me, broker.clone(), lease, gauge, &tasks, ended.clone());
+        let presence = Presence::new(neighbours.id(), broker.partitions());
+        let parts = presence::Parts {
+            presence: presence.clone(),
+            broker: broker.clone(),
+            sequencer: sequencer.clone(),
+            signals: signalled,
+            live: neighbours.subscribe(),
+        };
+        presence::start(parts, &tasks, ended.clone());
         let keys = secret::keys(config, &broker, &tasks, &ended);
         let chat = Chat::new(Shared {
             instance: instance.into(),
             lobby: config.lobby.clone(),
             limits: limits::chat(config),
+            open_rooms: config.open_rooms,
+            keeper: keeper(config, &neighbours, &broker, &metrics, &tasks, &ended),
+            presence,
             signer: keys.signer,
             broker,
             sequencer: sequencer.clone(),
@@ -188,4 +201,22 @@ impl Server {
         self.tasks.close();
         self.tasks.wait().await;
     }
+}
+
+/// Keeps session records, unless recovery is switched off; and opens the mail between instances.
+fn keeper(
+    config: &Config,
+    neighbours: &Neighbours,
+    broker: &Arc<dyn Broker>,
+    metrics: &Arc<Metrics>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Option<Keeper> {
+    let (id, all) = (neighbours.id().into(), neighbours.clone());
+    let living = move || all.live().iter().map(|neighbour| neighbour.id.clone()).collect();
+    let (broker, metrics) = (broker.clone(), metrics.clone());
+    let control =
+        Control::start(id, broker.clone(), Box::new(living), metrics.clone(), tasks, stop);
+    let window = config.recovery_window;
+    (!window.is_zero()).then(|| Keeper::start(window, broker, control, metrics, tasks, stop))
 }

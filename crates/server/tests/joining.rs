@@ -3,113 +3,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+#[path = "clients/palabre.rs"]
+mod palabre;
 
-use broker::{Broker, Limits, embedded::Embedded};
-use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use server::{Server, config::Config};
-use tokio::net::TcpStream;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+
+use palabre::{Client, instances, stop};
 
 const MESSAGES: u64 = 300;
 const JOINERS: u64 = 20;
 
-/// Long enough for the slowest machine; reached only when something never comes.
-const DEADLINE: Duration = Duration::from_mins(1);
-
-/// A palabre client, as thin as can be.
-struct Client {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    next_ack: u64,
-    /// Live entries that came while something else was awaited.
-    entries: Vec<Value>,
-    answers: HashMap<u64, Value>,
-    welcome: Value,
-}
-
-impl Client {
-    async fn connect(server: &Server) -> Self {
-        Self::connect_as(server, json!({ "palabre": 1 })).await
-    }
-
-    async fn connect_as(server: &Server, introduction: Value) -> Self {
-        let address = server.address().to_string().replace("http://", "ws://");
-        let url = format!("{address}/socket.io/?EIO=4&transport=websocket");
-        let (socket, _) = connect_async(url).await.unwrap();
-        let (entries, answers) = (Vec::new(), HashMap::new());
-        let mut client = Self { socket, next_ack: 0, entries, answers, welcome: Value::Null };
-        client.write(format!("40{introduction}")).await;
-        while client.welcome.is_null() {
-            client.read().await;
-        }
-        client
-    }
-
-    async fn write(&mut self, text: String) {
-        self.socket.send(Message::text(text)).await.unwrap();
-    }
-
-    async fn read(&mut self) {
-        let next = tokio::time::timeout(DEADLINE, self.socket.next()).await;
-        let message = next.expect("something comes").expect("the connection lives").unwrap();
-        let text = message.into_text().unwrap();
-        if text == "2" {
-            self.write("3".into()).await;
-        } else if let Some(event) = text.strip_prefix("42") {
-            let event: Value = serde_json::from_str(event).unwrap();
-            match event[0].as_str().unwrap() {
-                "entry" => self.entries.push(event[1].clone()),
-                "palabre:welcome" => self.welcome = event[1].clone(),
-                other => panic!("{other}"),
-            }
-        } else if let Some(ack) = text.strip_prefix("43") {
-            let start = ack.find('[').unwrap();
-            let answer: Value = serde_json::from_str(&ack[start..]).unwrap();
-            self.answers.insert(ack[..start].parse().unwrap(), answer[0].clone());
-        }
-    }
-
-    async fn ask(&mut self, command: &str, arguments: Value) -> u64 {
-        let id = self.next_ack;
-        self.next_ack += 1;
-        self.write(format!("42{id}{}", json!([command, arguments]))).await;
-        id
-    }
-
-    async fn answer(&mut self, id: u64) -> Value {
-        loop {
-            if let Some(answer) = self.answers.remove(&id) {
-                return answer;
-            }
-            self.read().await;
-        }
-    }
-
-    async fn call(&mut self, command: &str, arguments: Value) -> Value {
-        let id = self.ask(command, arguments).await;
-        self.answer(id).await
-    }
-}
-
 fn offsets(entries: &[Value]) -> Vec<u64> {
     entries.iter().map(|entry| entry["offset"].as_u64().unwrap()).collect()
-}
-
-async fn instances(count: usize) -> (Vec<Server>, Arc<dyn Broker>) {
-    let broker: Arc<dyn Broker> = Embedded::open(None, Limits::default()).unwrap();
-    let mut servers = Vec::new();
-    for _ in 0..count {
-        let config = Config { port: 0, drain_window: Duration::ZERO, ..Config::default() };
-        servers.push(Server::start(&config, broker.clone()).await.unwrap());
-    }
-    (servers, broker)
-}
-
-async fn stop(servers: Vec<Server>) {
-    for server in servers {
-        server.stop().await;
-    }
 }
 
 fn message(number: u64) -> Value {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::refusal::Code;
 
 fn parse(name: &str, args: &[&str]) -> Result<Command, Code> {
     Command::parse(name, args, &Limits::default()).expect("a command's name").map_err(|r| r.code)
@@ -60,7 +61,7 @@ fn a_command_takes_one_object() {
 #[test]
 fn every_named_command_is_read() {
     for name in Command::NAMES {
-        let answer = Command::parse(name, &["{}"], &Limits::default());
+        let answer = Command::parse(name, &["nonsense"], &Limits::default());
         assert!(matches!(answer, Some(Err(_))), "{name}");
     }
 }
@@ -117,4 +118,70 @@ fn rename_tidies_the_name() {
     let renamed = parse("rename", &[r#"{"name":"  Ada  "}"#]);
     assert_eq!(renamed, Ok(Command::Rename { name: "Ada".into() }));
     assert_eq!(parse("rename", &[r#"{"name":""}"#]), Err(Code::BadRequest));
+}
+
+#[test]
+fn history_can_begin_at_a_time() {
+    let parsed = parse("history", &[r#"{"room":"a","at":1700000000000}"#]);
+    let range = Page::At(1_700_000_000_000);
+    assert_eq!(parsed, Ok(Command::History { room: room("a"), range, limit: 50 }));
+    assert_eq!(parse("history", &[r#"{"room":"a","at":1,"after":5}"#]), Err(Code::BadRequest));
+    assert_eq!(parse("history", &[r#"{"room":"a","at":"noon"}"#]), Err(Code::BadRequest));
+}
+
+#[test]
+fn a_reply_names_an_entry() {
+    let reply = |to: &str| {
+        let json = format!(r#"{{"room":"a","id":"0123456789","text":"hi","replyTo":{to}}}"#);
+        match parse("send", &[&json]) {
+            Ok(Command::Send { message, .. }) => Ok(message.reply_to),
+            Ok(other) => panic!("{other:?}"),
+            Err(code) => Err(code),
+        }
+    };
+    let position = Position { epoch: "e".into(), offset: 3 };
+    assert_eq!(reply(r#"{"epoch":"e","offset":3}"#), Ok(Some(position)));
+    assert_eq!(reply("null"), Ok(None));
+    for bad in [r#"{"epoch":"e","offset":0}"#, r#"{"offset":3}"#, "3", r#"{"epoch":"e"}"#] {
+        assert_eq!(reply(bad), Err(Code::BadRequest), "{bad}");
+    }
+}
+
+#[test]
+fn rooms_takes_what_was_seen_or_nothing() {
+    assert_eq!(parse("rooms", &[]), Ok(Command::Rooms { seen: vec![] }));
+    assert_eq!(parse("rooms", &["{}"]), Ok(Command::Rooms { seen: vec![] }));
+    let seen = vec![(room("a"), Position { epoch: "e".into(), offset: 3 })];
+    let json = r#"{"seen":[{"room":"A","epoch":"e","offset":3}]}"#;
+    assert_eq!(parse("rooms", &[json]), Ok(Command::Rooms { seen }));
+    for bad in [r#"{"seen":1}"#, r#"{"seen":[{"room":"a"}]}"#, "[]"] {
+        assert_eq!(parse("rooms", &[bad]), Err(Code::BadRequest), "{bad}");
+    }
+    let many = vec![r#"{"room":"a","epoch":"e","offset":3}"#; 1_001].join(",");
+    assert_eq!(parse("rooms", &[&format!(r#"{{"seen":[{many}]}}"#)]), Err(Code::TooLarge));
+}
+
+#[test]
+fn create_reads_title_and_privacy() {
+    let created = |title, private| Ok(Command::Create { room: room("a"), title, private });
+    assert_eq!(parse("create", &[r#"{"room":"a"}"#]), created(None, false));
+    let json = r#"{"room":"a","title":"  Tea  room ","private":true}"#;
+    assert_eq!(parse("create", &[json]), created(Some("Tea room".into()), true));
+    for bad in [r#"{"title":"a"}"#, r#"{"room":"a","title":""}"#, r#"{"room":"a","private":1}"#] {
+        assert_eq!(parse("create", &[bad]), Err(Code::BadRequest), "{bad}");
+    }
+    let long = format!(r#"{{"room":"a","title":"{}"}}"#, "é".repeat(101));
+    assert_eq!(parse("create", &[&long]), Err(Code::TooLarge));
+}
+
+#[test]
+fn who_and_typing_name_a_room() {
+    assert_eq!(parse("who", &[r#"{"room":"a"}"#]), Ok(Command::Who { room: room("a") }));
+    let typing = Ok(Command::Typing { room: room("a"), on: true });
+    assert_eq!(parse("typing", &[r#"{"room":"a","on":true}"#]), typing);
+    assert_eq!(parse("typing", &[r#"{"room":"a"}"#]), Err(Code::BadRequest));
+}
+
+fn room(name: &str) -> RoomKey {
+    RoomKey::parse(name).unwrap()
 }

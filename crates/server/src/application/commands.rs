@@ -1,23 +1,19 @@
-//! Commands carried out: each one ends in an answer.
+//! Commands carried out: each one ends in an answer. Who may enter and read a room is decided in
+//! [`doors`].
+
+mod doors;
+mod enter;
+mod people;
+mod rooms;
+mod send;
 
 use std::sync::Arc;
 
-use broker::{AppendError, Draft, Range};
-use chat::{
-    Code, Command, Entry, Message, Refusal, RoomKey,
-    command::{Page, Position},
-    render,
-};
+use chat::{Code, Command, Refusal, RoomKey, command::Page, render};
 use gateway::{Ack, BoxFuture, Socket};
 use serde_json::json;
-use tokio::time::Instant;
 
-use super::{
-    Chat, identity,
-    member::{Admitted, Member},
-    pages,
-};
-use crate::metrics::Outcome;
+use super::{Chat, member::Member, pages};
 
 /// When a client should try again what the log could not take, in milliseconds.
 const RETRY_AFTER_MS: u64 = 1_000;
@@ -35,151 +31,74 @@ impl Chat {
             Command::Join { room, after, limit } => {
                 Box::pin(async move { chat.join(&on, room, after, limit, ack).await })
             }
-            Command::Leave { room } => Box::pin(async move {
-                let answer = chat.leave(&on, &room).await;
+            Command::Create { room, title, private } => {
+                Box::pin(async move { chat.create(&on, room, title, private, ack).await })
+            }
+            other => Box::pin(async move {
+                let Some(member) = on.state::<Member>() else { return };
+                let answer = chat.look_or_tell(&on, member, other).await;
                 chat.answer(&on, ack, answer).await;
-            }),
-            Command::History { room, range, limit } => Box::pin(async move {
-                let answer = chat.history(&room, range, limit).await;
-                chat.answer(&on, ack, answer).await;
-            }),
-            Command::Rename { name } => Box::pin(async move {
-                chat.answer(&on, ack, Ok(rename(&on, name))).await;
             }),
         })
     }
 
-    /// Puts a message into the log. Its place among the sender's messages is taken before this
-    /// returns; the answer comes from the log.
-    pub(super) fn send(
+    /// Commands whose answer needs no place in the order.
+    async fn look_or_tell(
         &self,
-        socket: &Arc<Socket>,
-        room: &RoomKey,
-        message: Message,
-        ack: Option<Ack>,
-    ) -> Option<BoxFuture<()>> {
-        let member = socket.state::<Member>()?;
-        if !member.is_in(room) {
-            let refusal = Refusal::new(Code::Forbidden, "join the room before you send to it");
-            return self.refuse(socket, ack, refusal);
-        }
-        let id = message.id.map_or_else(identity::random_text::<15>, |id| id.as_str().to_owned());
-        let draft = Draft {
-            room: room.as_str().into(),
-            user: member.user.clone(),
-            id: id.into(),
-            bytes: Entry::message(&member.name(), &message.text).encode(),
-            target: None,
-            redact: None,
-            content: Some(message.text.into_string().into()),
-        };
-        let asked = Instant::now();
-        let appended = self.0.broker.append(draft.clone());
-        let (chat, socket) = (self.clone(), socket.clone());
-        Some(Box::pin(async move {
-            let appended = appended.await;
-            chat.0.metrics.append_seconds.observe(asked.elapsed().as_secs_f64());
-            let answer = chat.appended(&draft, appended);
-            chat.answer(&socket, ack, answer).await;
-        }))
-    }
-
-    /// What the log's answer means for the sender.
-    fn appended(
-        &self,
-        draft: &Draft,
-        appended: Result<broker::Appended, AppendError>,
+        socket: &Socket,
+        member: &Member,
+        command: Command,
     ) -> Result<String, Refusal> {
-        let (outcome, answer) = match appended {
-            Ok(at) => {
-                let place = render::Place {
-                    room: &draft.room,
-                    epoch: at.epoch.as_str(),
-                    offset: at.offset,
-                    id: &draft.id,
-                    user: &draft.user,
-                    at: at.at,
-                };
-                let outcome = if at.duplicate { "duplicate" } else { "stored" };
-                (outcome, Ok(render::appended(&place, at.duplicate)))
+        match command {
+            Command::Leave { room } => Ok(self.leave(socket, member, &room).await),
+            Command::History { room, range, limit } => {
+                self.history(member, &room, range, limit).await
             }
-            Err(error) => {
-                let refusal = refusal_of(&error);
-                if !matches!(error, AppendError::Conflict) {
-                    tracing::warn!(room = %draft.room, %error, "an entry was not appended");
-                }
-                (refusal.code.as_str(), Err(refusal))
+            Command::Rename { name } => Ok(self.rename(member, name).await),
+            Command::Rooms { seen } => self.rooms(member, seen).await,
+            Command::Who { room } => self.who(member, &room).await,
+            Command::Typing { room, on } => self.typing(member, &room, on).await,
+            Command::Join { .. } | Command::Create { .. } | Command::Send { .. } => {
+                Err(Refusal::new(Code::Internal, "this command is carried out elsewhere"))
             }
-        };
-        self.0.metrics.appends.get_or_create(&Outcome { outcome }).inc();
-        answer
+        }
     }
 
-    async fn join(
+    async fn leave(&self, socket: &Socket, member: &Member, room: &RoomKey) -> String {
+        let _turn = member.turn.lock().await;
+        if let Some(left) = member.dismiss(room, self.0.presence.now()) {
+            self.0.presence.leave(room.as_str(), &member.user);
+            let key = room.as_str().into();
+            self.0.sequencer.leave(socket.key(), member.audience, key).await;
+            if left.typing {
+                self.types_no_more(member, room).await;
+            }
+        }
+        done()
+    }
+
+    async fn history(
         &self,
-        socket: &Arc<Socket>,
-        room: RoomKey,
-        after: Option<Position>,
+        member: &Member,
+        room: &RoomKey,
+        range: Page,
         limit: usize,
-        ack: Option<Ack>,
-    ) {
-        let Some(member) = socket.state::<Member>() else { return };
+    ) -> Result<String, Refusal> {
+        let read = pages::history(&*self.0.broker, room.as_str(), range, limit).await;
+        let read = read.map_err(|error| unreadable(&error))?;
+        self.check_door(member, room, read.exists, read.about.as_deref())?;
+        Ok(render::history(&read.stretch))
+    }
+
+    async fn rename(&self, member: &Member, name: Box<str>) -> String {
         let _turn = member.turn.lock().await;
-        let again = member.is_in(&room);
-        if !again && member.rooms() >= self.0.limits.rooms_per_socket {
-            let refusal = Refusal::new(Code::TooLarge, "this connection is in too many rooms");
-            return self.answer(socket, ack, Err(refusal)).await;
+        let name: Arc<str> = name.into();
+        member.rename(name.clone());
+        for room in member.joined() {
+            self.0.presence.rename(room.as_str(), &member.user, &name);
         }
-        let joined = self.0.sequencer.join(socket.key(), member.audience, room.as_str(), again);
-        let Some(place) = joined.await else { return };
-        let shown =
-            pages::join(&*self.0.broker, room.as_str(), after, limit, place.head_of(room.as_str()));
-        let answer = match shown.await {
-            Ok(shown) => {
-                Ok(render::joined(room.as_str(), &shown.stretch, shown.reset, place.members))
-            }
-            Err(error) => Err(unreadable(&error)),
-        };
-        let admitted = match answer {
-            _ if again => Admitted::Yes,
-            Ok(_) => member.admit(room.clone()),
-            Err(_) => Admitted::Gone,
-        };
-        if admitted == Admitted::Gone {
-            let room = room.as_str().into();
-            self.0.sequencer.leave(socket.key(), member.audience, room).await;
-        }
-        let text = answer.unwrap_or_else(|refusal| refusal.to_answer());
-        let first = ack.map(|ack| ack.into_frame(&[&text])).into_iter().collect();
-        self.0.hub.release(socket.key(), first).await;
+        json!({ "ok": true, "user": member.user, "name": name }).to_string()
     }
-
-    async fn leave(&self, socket: &Arc<Socket>, room: &RoomKey) -> Result<String, Refusal> {
-        let Some(member) = socket.state::<Member>() else { return Ok(done()) };
-        let _turn = member.turn.lock().await;
-        if member.dismiss(room) {
-            let room = room.as_str().into();
-            self.0.sequencer.leave(socket.key(), member.audience, room).await;
-        }
-        Ok(done())
-    }
-
-    async fn history(&self, room: &RoomKey, range: Page, limit: usize) -> Result<String, Refusal> {
-        let range = match range {
-            Page::Newest => Range::Newest,
-            Page::Before(offset) => Range::Before(offset),
-            Page::After(offset) => Range::After(offset),
-        };
-        let page = pages::history(&*self.0.broker, room.as_str(), range, limit).await;
-        page.map(|page| render::history(&page)).map_err(|error| unreadable(&error))
-    }
-}
-
-fn rename(socket: &Socket, name: Box<str>) -> String {
-    let Some(member) = socket.state::<Member>() else { return done() };
-    let answer = json!({ "ok": true, "user": member.user, "name": name }).to_string();
-    member.rename(name);
-    answer
 }
 
 /// The answer of a command that has nothing to tell.
@@ -197,21 +116,5 @@ fn unavailable(message: &str) -> Refusal {
         code: Code::Unavailable,
         message: message.to_owned(),
         retry_after_ms: Some(RETRY_AFTER_MS),
-    }
-}
-
-fn refusal_of(error: &AppendError) -> Refusal {
-    match error {
-        AppendError::Conflict => {
-            Refusal::new(Code::Conflict, "this id was used before, with other content")
-        }
-        AppendError::Fenced => unavailable("the log is being repaired; send it again"),
-        AppendError::Unavailable { perhaps_stored: true } => {
-            unavailable("the log did not answer; it may be stored: send it again with the same id")
-        }
-        AppendError::Unavailable { perhaps_stored: false } => {
-            unavailable("the log can't be reached; nothing was stored")
-        }
-        AppendError::Refused(_) => unavailable("the log's store refused it; nothing was stored"),
     }
 }

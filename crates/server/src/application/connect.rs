@@ -8,13 +8,19 @@ use hub::CloseReason;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::timeout;
+use wire::Frame;
 
-use super::{Chat, identity, identity::Signer, member::Member};
+use super::{
+    Chat, identity,
+    identity::Signer,
+    member::Member,
+    recovery::{Attempt, Pass, first_record},
+};
 use crate::sequencer::order::{Audience, Place};
 
 /// How long a socket waits for the log's first sight; then its transport is closed, so that it
 /// comes back. Never a CONNECT_ERROR: stock clients would not come back from that.
-const PLACE_WAIT: Duration = Duration::from_secs(5);
+pub(super) const PLACE_WAIT: Duration = Duration::from_secs(5);
 
 /// Version of the commands and events, as the welcome tells it.
 const PROTOCOL: u32 = 1;
@@ -65,21 +71,33 @@ impl Chat {
 
     async fn admit_stock(&self, request: &Connect) -> Result<Accepted, Refused> {
         let audience = stock_audience(&request.handshake);
+        let keeper = self.0.keeper.as_ref().filter(|_| audience == Audience::Stock);
+        let mut placed = None;
+        if let (Some(keeper), Some(pass)) = (keeper, Pass::of(request.auth.as_deref())) {
+            match self.take_up(request, keeper, pass).await? {
+                Attempt::Recovered(accepted) => return Ok(accepted),
+                Attempt::Placed(place) => placed = Some(place),
+                Attempt::Lost => {}
+            }
+        }
         let lobby = &self.0.lobby;
-        let place = self.place(request, audience, Some(lobby.as_str())).await?;
+        let place = match placed {
+            Some(place) => place,
+            None => self.place(request, audience, Some(lobby.as_str())).await?,
+        };
         let user = identity::new_user();
         let member = Member::new(audience, user.clone(), identity::guest_name(&user));
-        member.admit(lobby.clone());
-        let welcome = json!({ "instance": self.0.instance, "version": env!("CARGO_PKG_VERSION") });
-        let (welcome, cursor) = (welcome.to_string(), format!("\"{}\"", place.cursor()));
-        let (pid, args) = match audience {
-            Audience::Stock => (Some(identity::random_text::<15>()), vec![&*welcome, &*cursor]),
-            Audience::StockPlain | Audience::Palabre => (None, vec![&*welcome]),
-        };
+        self.seat(&member, lobby.clone());
+        let pid = keeper.map(|keeper| {
+            let pid: Box<str> = identity::random_text::<15>().into();
+            let record = first_record(&request.sid, &user, lobby.as_str(), &place);
+            keeper.begin(request.key, &request.connection, pid.clone(), record);
+            pid
+        });
         Ok(Accepted {
             sid: None,
-            pid: pid.map(Into::into),
-            first: vec![wire::socket::event("/", "palabre:welcome", &args)],
+            pid,
+            first: vec![stock_welcome(&self.0.instance, audience, &place.cursor())],
             missed: None,
             state: Arc::new(member),
         })
@@ -126,11 +144,19 @@ impl Chat {
                 "room": chat::limits::ROOM_CHARS_MAX,
                 "page": limits.page_max,
                 "rooms": limits.rooms_per_socket,
+                "title": limits.title_chars,
             },
             "features": chat::Command::NAMES,
         })
         .to_string()
     }
+}
+
+/// The first event of every stock client, with the cursor that is right there. Who comes back gets
+/// it too, with the cursor it came with: what it missed is still to come.
+pub(super) fn stock_welcome(instance: &str, audience: Audience, cursor: &str) -> Frame {
+    let welcome = json!({ "instance": instance, "version": env!("CARGO_PKG_VERSION") });
+    audience.event("palabre:welcome", &[&welcome.to_string()], cursor)
 }
 
 /// What a client says of itself, where it is a palabre client: one whose payload has a number

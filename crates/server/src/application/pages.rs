@@ -2,7 +2,8 @@
 //! that place: the log may know later entries, which come live behind the answer.
 
 use broker::{Broker, Error, Head, Range, Record, RoomPage};
-use chat::{render, render::Stretch};
+use bytes::Bytes;
+use chat::{command::Page, render, render::Stretch};
 
 use crate::sequencer::order::entry_place;
 
@@ -20,6 +21,19 @@ pub(super) struct Joined {
     pub(super) stretch: Stretch,
     /// Whether what the client has can't be continued.
     pub(super) reset: bool,
+    /// What is known of the room.
+    pub(super) about: Option<Bytes>,
+}
+
+/// What a `history` is answered with.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// The entries.
+    pub(super) stretch: Stretch,
+    /// Whether the room exists, because it was made or has entries.
+    pub(super) exists: bool,
+    /// What is known of the room.
+    pub(super) about: Option<Bytes>,
 }
 
 /// Reads what a `join` shows: the newest entries, or those after what the client has, none of
@@ -43,11 +57,11 @@ pub(super) async fn join(
             let known = oldest_that_fit(&page.records[..known_at(&page.records, place)]);
             let shown = known.last().map_or(position.offset, |record| record.offset);
             let stretch = stretch(&page, known, head, shown < head);
-            return Ok(Joined { stretch, reset: false });
+            return Ok(Joined { stretch, reset: false, about: page.about });
         }
     }
-    let stretch = newest(broker, room, limit, place).await?;
-    Ok(Joined { stretch, reset: after.is_some() })
+    let (stretch, about) = newest(broker, room, limit, place).await?;
+    Ok(Joined { stretch, reset: after.is_some(), about })
 }
 
 /// Reads what a `history` shows.
@@ -57,16 +71,46 @@ pub(super) async fn join(
 pub(super) async fn history(
     broker: &dyn Broker,
     room: &str,
-    range: Range,
+    page: Page,
     limit: usize,
-) -> Result<Stretch, Error> {
+) -> Result<Read, Error> {
+    let range = match page {
+        Page::Newest => Range::Newest,
+        Page::Before(offset) => Range::Before(offset),
+        Page::After(offset) => Range::After(offset),
+        Page::At(at) => Range::After(last_before(broker, room, at).await?),
+    };
     let page = broker.read_room(room, range, limit).await?;
     let shown = match range {
         Range::After(_) => oldest_that_fit(&page.records),
         Range::Newest | Range::Before(_) => newest_that_fit(&page.records),
     };
     let more = page.more || shown.len() < page.records.len();
-    Ok(stretch(&page, shown, page.head, more))
+    let stretch = stretch(&page, shown, page.head, more);
+    Ok(Read { stretch, exists: exists(&page), about: page.about })
+}
+
+/// Whether a room was made or has entries.
+pub(super) fn exists(page: &RoomPage) -> bool {
+    page.about.is_some() || page.head > 0
+}
+
+/// The offset of the newest entry that is older than a time, or that of the one before the oldest
+/// that is kept. An entry is looked at in each step, and each step halves what is left.
+async fn last_before(broker: &dyn Broker, room: &str, at: u64) -> Result<u64, Error> {
+    let first = broker.read_room(room, Range::After(0), 1).await?;
+    let Some(oldest) = first.records.first() else { return Ok(first.head) };
+    // The one that is looked for is at least `before` and less than `after`.
+    let (mut before, mut after) = (oldest.offset - 1, first.head + 1);
+    while after - before > 1 {
+        let middle = before + (after - before) / 2;
+        let page = broker.read_room(room, Range::After(middle - 1), 1).await?;
+        match page.records.first() {
+            Some(record) if record.at < at => before = record.offset.min(after - 1),
+            Some(_) | None => after = middle,
+        }
+    }
+    Ok(before)
 }
 
 /// The newest entries that are not later than a place.
@@ -75,7 +119,7 @@ async fn newest(
     room: &str,
     limit: usize,
     place: Head,
-) -> Result<Stretch, Error> {
+) -> Result<(Stretch, Option<Bytes>), Error> {
     let mut page = broker.read_room(room, Range::Newest, limit).await?;
     loop {
         let known = known_at(&page.records, place);
@@ -91,13 +135,14 @@ async fn newest(
             (known, _) => page.records[known - 1].offset,
         };
         let shown = newest_that_fit(&page.records[..known]);
-        return Ok(stretch(&page, shown, head, page.more || shown.len() < known));
+        let stretch = stretch(&page, shown, head, page.more || shown.len() < known);
+        return Ok((stretch, page.about));
     }
 }
 
 /// The room's newest offset at a place.
 async fn head_at(broker: &dyn Broker, room: &str, place: Head) -> Result<u64, Error> {
-    Ok(newest(broker, room, SEARCH_PAGE, place).await?.head)
+    Ok(newest(broker, room, SEARCH_PAGE, place).await?.0.head)
 }
 
 /// How many of the records are not later than a place.

@@ -1,6 +1,6 @@
 //! The configuration's values as the limits of each crate.
 
-use crate::config::{Config, Cors};
+use crate::config::{Config, Cors, RateLimit};
 
 /// Tasks that write to the connections: as configured, or one for each core.
 pub(super) fn shards(config: &Config) -> usize {
@@ -39,6 +39,10 @@ pub(super) fn chat(config: &Config) -> chat::Limits {
         text_chars: config.text_max,
         name_chars: config.name_max,
         rooms_per_socket: config.rooms_per_socket,
+        rooms_made: match config.rate_limit {
+            RateLimit::Default => chat::Limits::default().rooms_made,
+            RateLimit::None => u32::MAX,
+        },
         ..chat::Limits::default()
     }
 }

@@ -118,8 +118,45 @@ async fn a_page_of_long_entries_is_cut_by_bytes_and_says_so() {
     let after = Some(Position { epoch: epoch(), offset: 1 });
     let after = join(&*log, ROOM, after, 50, place).await.unwrap().stretch;
     assert_eq!((offsets(&after), after.head, after.more), (vec![2, 3], 5, true));
-    let before = history(&*log, ROOM, Range::Before(3), 50).await.unwrap();
+    let before = history(&*log, ROOM, Page::Before(3), 50).await.unwrap().stretch;
     assert_eq!((offsets(&before), before.more), (vec![1, 2], false));
-    let after = history(&*log, ROOM, Range::After(0), 50).await.unwrap();
+    let after = history(&*log, ROOM, Page::After(0), 50).await.unwrap().stretch;
     assert_eq!((offsets(&after), after.more), (vec![1, 2], true));
+}
+
+/// The times of the room's entries, which the log has given them.
+async fn times(log: &dyn Broker) -> Vec<u64> {
+    let page = log.read_room(ROOM, Range::After(0), 100).await.unwrap();
+    page.records.iter().map(|record| record.at).collect()
+}
+
+#[tokio::test]
+async fn history_begins_with_the_first_entry_of_a_time() {
+    let log = Embedded::open(None, Limits::default()).unwrap();
+    let mut number = 0;
+    // Some entries share a time and some don't.
+    while number < 20 || !is_mixed(&times(&*log).await) {
+        append(&*log, ROOM, number, "hi").await;
+        number += 1;
+    }
+    let times = times(&*log).await;
+    for at in times.iter().flat_map(|at| [*at, at + 1]).chain([0, u64::MAX]) {
+        let from = times.iter().position(|time| *time >= at).map_or(number, |first| first as u64);
+        let want: Vec<u64> = (from + 1..=number).take(4).collect();
+        let read = history(&*log, ROOM, Page::At(at), 4).await.unwrap();
+        assert_eq!(offsets(&read.stretch), want, "{at} of {times:?}");
+        assert_eq!(read.stretch.more, want.last().is_some_and(|last| *last < number));
+    }
+}
+
+fn is_mixed(times: &[u64]) -> bool {
+    let steps = times.windows(2).filter(|pair| pair[0] < pair[1]).count();
+    (2..times.len() - 1).contains(&steps) || times.len() > 80
+}
+
+#[tokio::test]
+async fn history_of_an_empty_room_begins_nowhere() {
+    let log = log(0).await;
+    let read = history(&*log, ROOM, Page::At(5), 4).await.unwrap();
+    assert!(!read.exists && read.stretch.entries.is_empty() && !read.stretch.more);
 }

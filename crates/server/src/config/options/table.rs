@@ -66,6 +66,9 @@ options! {
         /// Room that plain Socket.IO clients are in.
         "lobby" lobby: RoomKey = RoomKey::parse("general").expect("it is a room key"), Room, "ROOM";
 
+        /// Whether joining a room that doesn't exist makes it; else rooms are only made by `create`.
+        "open-rooms" open_rooms: bool = true, Switch, "BOOL";
+
         /// Key that signs the tokens of guests; set it by variable, flags can be seen by others.
         "secret" secret: Option<Secret> = None, Maybe(Hidden), "TEXT",
         unset: "made once and kept with the log";

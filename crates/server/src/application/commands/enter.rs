@@ -1,0 +1,139 @@
+//! Entering a room: a place in the order, and an answer that shows the room up to there.
+
+use std::sync::Arc;
+
+use chat::{
+    Code, Refusal, RoomKey,
+    about::About,
+    command::Position,
+    render::{self, Entered},
+};
+use gateway::{Ack, Socket};
+
+use super::{
+    super::{
+        Chat,
+        member::{Admitted, Member},
+        pages,
+    },
+    unreadable,
+};
+
+impl Chat {
+    pub(super) async fn join(
+        &self,
+        socket: &Arc<Socket>,
+        room: RoomKey,
+        after: Option<Position>,
+        limit: usize,
+        ack: Option<Ack>,
+    ) {
+        let Some(member) = socket.state::<Member>() else { return };
+        let _turn = member.turn.lock().await;
+        if !member.is_in(&room) {
+            let admitted = match self.check_rooms(member) {
+                Ok(()) => self.open_door(member, &room).await,
+                refused => refused,
+            };
+            if let Err(refusal) = admitted {
+                return self.answer(socket, ack, Err(refusal)).await;
+            }
+        }
+        self.enter(socket, member, room, after, limit, ack).await;
+    }
+
+    pub(super) async fn create(
+        &self,
+        socket: &Arc<Socket>,
+        room: RoomKey,
+        title: Option<Box<str>>,
+        private: bool,
+        ack: Option<Ack>,
+    ) {
+        let Some(member) = socket.state::<Member>() else { return };
+        let _turn = member.turn.lock().await;
+        if let Err(refusal) = self.create_room(member, &room, title, private).await {
+            return self.answer(socket, ack, Err(refusal)).await;
+        }
+        self.enter(socket, member, room, None, self.0.limits.page, ack).await;
+    }
+
+    async fn create_room(
+        &self,
+        member: &Member,
+        room: &RoomKey,
+        title: Option<Box<str>>,
+        private: bool,
+    ) -> Result<(), Refusal> {
+        let taken = || Refusal::new(Code::Conflict, "there is such a room already");
+        if *room == self.0.lobby {
+            return Err(taken());
+        }
+        if !member.is_in(room) {
+            self.check_rooms(member)?;
+        }
+        let about = About::made_by(&member.user, title, private);
+        let made = self.make(member, room, &about).await?;
+        if made { Ok(()) } else { Err(taken()) }
+    }
+
+    /// Whether a member may be in one room more.
+    fn check_rooms(&self, member: &Member) -> Result<(), Refusal> {
+        if member.rooms() < self.0.limits.rooms_per_socket {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::TooLarge, "this connection is in too many rooms"))
+    }
+
+    /// Gives a socket, whose turn it is, its place in a room, and answers with what is to be seen
+    /// from there.
+    async fn enter(
+        &self,
+        socket: &Socket,
+        member: &Member,
+        room: RoomKey,
+        after: Option<Position>,
+        limit: usize,
+        ack: Option<Ack>,
+    ) {
+        let again = member.is_in(&room);
+        let joined = self.0.sequencer.join(socket.key(), member.audience, room.as_str(), again);
+        let Some(place) = joined.await else { return };
+        let head = place.head_of(room.as_str());
+        let shown = pages::join(&*self.0.broker, room.as_str(), after, limit, head).await;
+        let admitted = match &shown {
+            _ if again => Admitted::Yes,
+            Ok(_) => self.seat(member, room.clone()),
+            Err(_) => Admitted::Gone,
+        };
+        if admitted == Admitted::Gone {
+            let room = room.as_str().into();
+            self.0.sequencer.leave(socket.key(), member.audience, room).await;
+        }
+        let text = match shown {
+            Ok(shown) => {
+                let about = About::of(shown.about.as_deref());
+                let entered = Entered {
+                    reset: shown.reset,
+                    members: self.0.presence.count(room.as_str()),
+                    title: about.title.as_deref(),
+                };
+                render::joined(room.as_str(), &shown.stretch, &entered)
+            }
+            Err(error) => unreadable(&error).to_answer(),
+        };
+        let first = ack.map(|ack| ack.into_frame(&[&text])).into_iter().collect();
+        self.0.hub.release(socket.key(), first).await;
+    }
+
+    /// Notes that a socket is in a room from now on, for all who ask who is there.
+    pub(in super::super) fn seat(&self, member: &Member, room: RoomKey) -> Admitted {
+        // Before it is admitted: who goes in this moment must be able to leave it.
+        self.0.presence.join(room.as_str(), &member.user, &member.name());
+        let admitted = member.admit(room.clone());
+        if admitted == Admitted::Gone {
+            self.0.presence.leave(room.as_str(), &member.user);
+        }
+        admitted
+    }
+}

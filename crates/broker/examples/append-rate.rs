@@ -1,10 +1,13 @@
 //! How many entries the embedded log makes durable in a second:
-//! `cargo run --release -p broker --example append-rate -- [DIRECTORY|memory] [SECONDS]`.
-//! A directory that already holds a log is added to.
+//! `cargo run --release -p broker --example append-rate -- [DIRECTORY|memory] [SECONDS] [SESSIONS]`.
+//! A directory that already holds a log is added to. So many session records are renewed each
+//! second meanwhile.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use broker::{Broker, Draft, Error, Limits, embedded::Embedded};
+use broker::{
+    Broker, Draft, Error, Limits, OwnedSession, SessionRecord, Sessions, embedded::Embedded,
+};
 use tokio::{task::JoinSet, time::Instant};
 
 /// Bytes of an entry: a short message with its name, id and time.
@@ -15,13 +18,17 @@ async fn main() -> Result<(), Error> {
     let mut arguments = std::env::args().skip(1);
     let place = arguments.next().unwrap_or_else(|| "append-rate-data".into());
     let seconds = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(3);
+    let sessions = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(0);
     let path = (place != "memory").then(|| PathBuf::from(&place));
-    println!("{place}, {ENTRY_BYTES} bytes an entry, {seconds} s each");
+    println!("{place}, {ENTRY_BYTES} bytes an entry, {seconds} s each, {sessions} sessions");
     let mut run = 0;
     for callers in [1, 2, 8, 32, 128, 512, 2_048] {
         run += 1;
         let log = Embedded::open(path.as_deref(), Limits::embedded())?;
+        let mut renewing = JoinSet::new();
+        renewing.spawn(renew(Arc::clone(&log), keep(&log, sessions).await?));
         let (entries, waits) = measure(&log, callers, Duration::from_secs(seconds), run).await;
+        renewing.shutdown().await;
         log.close().await;
         let rate = entries as f64 / seconds as f64;
         let at = |percent: usize| waits[(waits.len() - 1) * percent / 100];
@@ -32,6 +39,42 @@ async fn main() -> Result<(), Error> {
         );
     }
     Ok(())
+}
+
+/// How long a session record lives without being renewed.
+const LIFE: Duration = Duration::from_mins(3);
+
+/// Bytes of a session record.
+const SESSION_BYTES: usize = 300;
+
+async fn keep(log: &Arc<Embedded>, count: usize) -> Result<Vec<OwnedSession>, Error> {
+    let mut owned = Vec::new();
+    for number in 0..count {
+        // Keys are random in life; these lie as far apart.
+        let key: Box<str> =
+            format!("{:016x}", (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)).into();
+        let owner: Box<str> = "owner".into();
+        let bytes = vec![b'x'; SESSION_BYTES].into();
+        log.keep(SessionRecord { key: key.clone(), owner: owner.clone(), bytes }, LIFE).await?;
+        owned.push(OwnedSession { key, owner });
+    }
+    Ok(owned)
+}
+
+async fn renew(log: Arc<Embedded>, owned: Vec<OwnedSession>) {
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    let (mut rounds, mut longest) = (0, Duration::ZERO);
+    while !owned.is_empty() {
+        every.tick().await;
+        let begun = Instant::now();
+        match log.renew_sessions(owned.clone(), LIFE).await {
+            Ok(gone) => assert!(gone.is_empty()),
+            Err(error) => eprintln!("{error}"),
+        }
+        rounds += 1;
+        longest = longest.max(begun.elapsed());
+        eprintln!("        renewed {rounds} times, at most in {longest:.2?}");
+    }
 }
 
 /// How many entries were acknowledged, and how long each was waited for, ascending.

@@ -1,6 +1,6 @@
 //! The registry of the instances: who is in it, and until when.
 
-use std::time::Duration;
+use std::{slice::from_ref, time::Duration};
 
 use bytes::Bytes;
 
@@ -20,7 +20,7 @@ pub async fn instances_see_each_other_until_they_resign(place: &dyn Place) {
     let patient = Limits { lease: 10 * PATIENCE, ..limits() };
     let (one, other) = (open_with(place, patient.clone()).await, open_with(place, patient).await);
     let [a, b, c] = [("a", "here"), ("b#7", "there"), ("c", "")].map(|(id, at)| instance(id, at));
-    assert_eq!(renew(&*one, &b).await, [b.clone()]);
+    assert_eq!(renew(&*one, &b).await, from_ref(&b));
     assert_eq!(renew(&*other, &c).await, [b.clone(), c.clone()]);
     assert_eq!(renew(&*one, &a).await, [a.clone(), b.clone(), c.clone()]);
     let moved = Instance { about: Bytes::from(vec![0, 255, b'\n']), ..a.clone() };
@@ -36,7 +36,7 @@ pub async fn instances_see_each_other_until_they_resign(place: &dyn Place) {
 pub async fn leases_end(place: &dyn Place) {
     let brief = open_with(place, Limits { lease: Duration::from_millis(200), ..limits() }).await;
     let [a, b] = [instance("a", "brief"), instance("b", "it too")];
-    assert_eq!(renew(&*brief, &a).await, [a.clone()]);
+    assert_eq!(renew(&*brief, &a).await, from_ref(&a));
     gone(&*brief, &b, &a).await;
     gone(&*brief, &a, &b).await;
     assert!(renew(&*brief, &b).await.contains(&b), "the same call registers again");
@@ -64,7 +64,7 @@ pub async fn instances_have_limits(place: &dyn Place) {
         id: "é".repeat(INSTANCE_ID_BYTES_MAX / 2).into(),
         about: (0..INSTANCE_ABOUT_BYTES_MAX).map(|byte| byte as u8).collect(),
     };
-    assert_eq!(renew(&*broker, &longest).await, [longest.clone()]);
+    assert_eq!(renew(&*broker, &longest).await, from_ref(&longest));
     let too_long = "x".repeat(INSTANCE_ID_BYTES_MAX + 1);
     let too_much = "x".repeat(INSTANCE_ABOUT_BYTES_MAX + 1);
     let none =
@@ -73,6 +73,6 @@ pub async fn instances_have_limits(place: &dyn Place) {
         let answer = within(broker.renew(&instance(id, about))).await;
         assert!(matches!(answer, Err(Error::Refused(_))), "{id:?}: {answer:?}");
     }
-    assert_eq!(renew(&*broker, &longest).await, [longest.clone()], "nobody else came");
+    assert_eq!(renew(&*broker, &longest).await, from_ref(&longest), "nobody else came");
     within(open(place).await.resign(&longest.id)).await.expect("another one may end it");
 }

@@ -53,11 +53,10 @@ impl Registry {
             return Err(Error::Refused(text));
         }
         leases.by_id.insert(me.id.clone(), Lease { about: me.about.clone(), ends });
-        let instance = |(id, lease): (&Box<str>, &Lease)| Instance {
-            id: id.clone(),
-            about: lease.about.clone(),
-        };
-        Ok(leases.by_id.iter().map(instance).collect())
+        let all = leases.by_id.iter();
+        Ok(all
+            .map(|(id, Lease { about, .. })| Instance { id: id.clone(), about: about.clone() })
+            .collect())
     }
 
     fn resign(&self, id: &str) -> Result<(), Error> {

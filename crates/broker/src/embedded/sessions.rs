@@ -29,8 +29,11 @@ const CHANGE_WEIGHT: usize = 256;
 pub(super) struct Change {
     /// Rows that it touches, at most.
     rows: usize,
-    carry_out: Box<dyn FnOnce(Result<&mut Records<'_>, Error>) -> Tell + Send>,
+    carry_out: CarryOut,
 }
+
+/// Gets the table, or why it can't be had.
+type CarryOut = Box<dyn FnOnce(Result<&mut Records<'_>, Error>) -> Tell + Send>;
 
 /// Tells the caller, as soon as it is known whether the transaction was committed.
 type Tell = Box<dyn FnOnce(Result<(), Error>)>;

@@ -17,18 +17,14 @@ export function Me() {
   const shown = me.value?.name ?? name.value ?? "";
   return (
     <div class="me">
-      <button
-        type="button"
-        class="me-button"
-        popovertarget="me"
-        aria-label={menu.open(shown, state[phase])}
-      >
+      <button type="button" class="me-button" popovertarget="me">
         <Mark user={me.value?.user ?? ""} name={shown} />
         <span class={`dot ${phase === "online" ? "here" : "away"}`} />
         <span class="me-words">
           <bdi class="name">{shown}</bdi>
           <span class="quiet">{state[phase]}</span>
         </span>
+        <span class="hidden">{menu.opens}</span>
       </button>
       <Menu />
     </div>

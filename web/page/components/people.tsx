@@ -73,14 +73,14 @@ export function PeopleButton() {
       type="button"
       id="people-button"
       class="people-button"
-      aria-label={say.open(count)}
       {...(sheeted
         ? { "aria-haspopup": "dialog" as const }
         : { "aria-expanded": peopleShown.value })}
       onClick={togglePeople}
     >
       <span class="leaf" />
-      <span aria-hidden="true">{say.here(count)}</span>
+      {say.here(count)}
+      <span class="hidden">{say.opens}</span>
     </button>
   );
 }

@@ -96,7 +96,7 @@ export const en = {
     title: "People",
     number: (n: number) => count.format(n),
     here: (n: number) => `${count.format(n)} here`,
-    open: (n: number) => `${of(n, "person is", "people are")} here: show them`,
+    opens: ": who is here",
     close: "Close the list of people",
     crowd: (n: number) => `${of(n, "person is", "people are")} here: too many to list them all.`,
   },
@@ -149,7 +149,7 @@ export const en = {
   },
 
   menu: {
-    open: (name: string, state: string) => `${name}, ${state}: you and the connection`,
+    opens: ": you and the connection",
     title: "You and the connection",
     name: "Your name",
     rename: "Save",

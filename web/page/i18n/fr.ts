@@ -99,7 +99,7 @@ export const fr = {
     title: "Présents",
     number: (n: number) => count.format(n),
     here: (n: number) => of(n, "présent", "présents"),
-    open: (n: number) => `${of(n, "personne est là", "personnes sont là")} : les voir`,
+    opens: " : qui est là",
     close: "Fermer la liste des présents",
     crowd: (n: number) => `${of(n, "personne est là", "personnes sont là")} : trop pour une liste.`,
   },
@@ -152,7 +152,7 @@ export const fr = {
   },
 
   menu: {
-    open: (name: string, state: string) => `${name}, ${state} : vous et la connexion`,
+    opens: " : vous et la connexion",
     title: "Vous et la connexion",
     name: "Votre nom",
     rename: "Enregistrer",

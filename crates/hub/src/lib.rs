@@ -32,6 +32,13 @@ pub struct Topic(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketKey(u64);
 
+impl SocketKey {
+    /// The key as a number, for names and logs.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// What may happen to a frame whose receiver reads too slowly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {

@@ -14,11 +14,44 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// The outcome of an append, as a label.
+/// The outcome of something, as a label.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Outcome {
-    /// `stored`, `duplicate`, or a refusal's code.
+    /// Of an append `stored`, `duplicate`, or a refusal's code; of a recovery [`Recovered`].
     pub outcome: &'static str,
+}
+
+/// How an attempt to take up a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovered {
+    /// Taken up; what was missed came from memory.
+    Ring,
+    /// Taken up; what was missed was read from the log.
+    Log,
+    /// Not taken up: no record of it is kept.
+    NoRecord,
+    /// Not taken up: the log or this deployment has lost something that was missed.
+    PastLost,
+    /// Not taken up: more was missed than is read from the log.
+    TooMuch,
+    /// Put off: this instance has not come as far as the client.
+    Behind,
+    /// Put off: the store can't be asked.
+    Unavailable,
+}
+
+impl Recovered {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ring => "ring",
+            Self::Log => "log",
+            Self::NoRecord => "no_record",
+            Self::PastLost => "past_lost",
+            Self::TooMuch => "too_much",
+            Self::Behind => "behind",
+            Self::Unavailable => "unavailable",
+        }
+    }
 }
 
 /// Handles on the chat's metrics.
@@ -42,6 +75,12 @@ pub struct Metrics {
     pub ring_entries: Gauge,
     /// Bytes of them.
     pub ring_bytes: Gauge,
+    /// Attempts to take up a session, by outcome.
+    pub recoveries: Family<Outcome, Counter>,
+    /// Sessions of this instance that can be taken up.
+    pub session_records: Gauge,
+    /// Records that were not written because too many waited.
+    pub session_records_dropped: Counter,
     /// Letters between instances that were lost on the way, or came too fast.
     pub control_dropped: Counter,
     /// 1 while the instance hears its own heartbeat.
@@ -63,6 +102,9 @@ impl Metrics {
             unknown_events: Counter::default(),
             signals_dropped: Counter::default(),
             rooms: Gauge::default(),
+            recoveries: Family::default(),
+            session_records: Gauge::default(),
+            session_records_dropped: Counter::default(),
             control_dropped: Counter::default(),
             ring_entries: Gauge::default(),
             ring_bytes: Gauge::default(),
@@ -86,6 +128,17 @@ impl Metrics {
             m.signals_dropped.clone(),
         );
         registry.register("rooms", "Rooms with sockets of this instance", m.rooms.clone());
+        registry.register("recoveries", "Attempts to take up a session", m.recoveries.clone());
+        registry.register(
+            "session_records",
+            "Sessions that can be taken up",
+            m.session_records.clone(),
+        );
+        registry.register(
+            "session_records_dropped",
+            "Session records that were not written",
+            m.session_records_dropped.clone(),
+        );
         registry.register(
             "control_dropped",
             "Letters between instances that were lost",
@@ -101,6 +154,11 @@ impl Metrics {
         );
         registry.register("instances", "Instances that share the log", m.instances.clone());
         metrics
+    }
+
+    /// Counts an attempt to take up a session.
+    pub fn count_recovery(&self, outcome: Recovered) {
+        self.recoveries.get_or_create(&Outcome { outcome: outcome.as_str() }).inc();
     }
 }
 

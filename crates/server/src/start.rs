@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    application::{Chat, Shared, identity},
+    application::{Chat, Shared, identity, recovery::keeper::Keeper},
     config::Config,
     control::Control,
     forward,

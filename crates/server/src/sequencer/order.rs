@@ -36,7 +36,7 @@ impl Audience {
     const ALL: [Self; 3] = [Self::Palabre, Self::Stock, Self::StockPlain];
 
     /// The frame of an event for this audience; the cursor goes last, where there is one.
-    pub(super) fn event(self, name: &str, json: &[&str], cursor: &str) -> Frame {
+    pub(crate) fn event(self, name: &str, json: &[&str], cursor: &str) -> Frame {
         match self {
             Self::Stock => {
                 let cursor = format!("\"{cursor}\"");

@@ -1,0 +1,225 @@
+//! Recovery of stock clients: a client that was cut off takes up its session on any instance and
+//! is sent exactly what it missed, or gets a new session and is told so. All or nothing.
+//!
+//! Owns the decision and its order; the session records are [`keeper`]'s, what was missed is found
+//! by [`missed`], where the socket enters is the sequencer's.
+
+pub mod keeper;
+mod missed;
+mod record;
+
+use std::sync::Arc;
+
+use broker::{Head, partition_of};
+use gateway::{Accepted, Connect, Refused};
+use hub::CloseReason;
+use tokio::time::timeout;
+
+use super::{
+    Chat,
+    connect::{PLACE_WAIT, stock_welcome},
+    identity,
+    member::Member,
+};
+use crate::{
+    metrics::Recovered,
+    sequencer::{
+        cursor,
+        order::{Audience, Place, Wanted},
+    },
+};
+use keeper::{Claimed, Keeper, Lease};
+use missed::Missed;
+use record::{Joined, Session};
+
+/// What a stock client brings back of its earlier session.
+#[derive(Debug)]
+pub(super) struct Pass {
+    /// The session's private id.
+    pid: Box<str>,
+    /// The cursor of the last event that it got; none where it got none.
+    cursor: Option<Box<str>>,
+}
+
+/// What became of an attempt to take up a session.
+pub(super) enum Attempt {
+    /// It goes on.
+    Recovered(Accepted),
+    /// It can't: the client gets a new one.
+    Lost,
+    /// The same, and the socket has its place already: in the lobby and nowhere else.
+    Placed(Place),
+}
+
+/// Why a session is not taken up now.
+enum Failure {
+    /// Something of it is lost, or was never kept.
+    Lost(Recovered),
+    /// It may be possible in a moment, or elsewhere: the client is to come back.
+    NotNow(Recovered),
+}
+
+/// A session that is being taken up.
+struct Return<'a> {
+    request: &'a Connect,
+    keeper: &'a Keeper,
+    lease: Lease,
+    session: Session,
+    /// The cursor that the client came with.
+    cursor: Option<Vec<Head>>,
+    wanted: Arc<[Wanted]>,
+}
+
+/// The record of a new session.
+pub(super) fn first_record(sid: &str, user: &str, room: &str, place: &Place) -> bytes::Bytes {
+    let rooms = vec![Joined::at(room, place.head_of(room))];
+    Session { sid: sid.into(), user: user.into(), rooms }.encode()
+}
+
+impl Pass {
+    /// Reads what the CONNECT payload says, if it says anything of an earlier session.
+    pub(super) fn of(auth: Option<&str>) -> Option<Self> {
+        let auth: serde_json::Value = serde_json::from_str(auth?).ok()?;
+        let text = |key: &str| auth.get(key).and_then(|value| value.as_str());
+        let pid = text("pid").filter(|pid| record::is_pid(pid))?;
+        let cursor = match auth.get("offset") {
+            // A client that was sent nothing yet leaves it out.
+            None => None,
+            Some(offset) => Some(offset.as_str()?.into()),
+        };
+        Some(Self { pid: pid.into(), cursor })
+    }
+}
+
+impl Chat {
+    /// Takes up a session, if all that its client missed can be had.
+    pub(super) async fn take_up(
+        &self,
+        request: &Connect,
+        keeper: &Keeper,
+        pass: Pass,
+    ) -> Result<Attempt, Refused> {
+        let lease = keeper.lease(request.key, &request.connection, pass.pid.clone());
+        let found = match keeper.claim(&lease).await {
+            Claimed::Record(found) => found,
+            Claimed::Nothing => return self.lost(keeper, &lease, Recovered::NoRecord),
+            Claimed::Unavailable => {
+                return Err(self.not_now(keeper, &lease, Recovered::Unavailable));
+            }
+        };
+        // From here on the connection before can write nothing more; it may only be open still.
+        keeper.replace(&found.owner);
+        let Some(session) = Session::decode(&found.bytes) else {
+            return self.lost(keeper, &lease, Recovered::NoRecord);
+        };
+        let cursor = match pass.cursor.map(|text| self.read_cursor(&text)) {
+            Some(None) => return self.lost(keeper, &lease, Recovered::PastLost),
+            Some(cursor) => cursor,
+            None => None,
+        };
+        let wanted = session.wanted(cursor.as_deref()).into();
+        let back = Return { request, keeper, lease, session, cursor, wanted };
+        self.go_back(back, found.bytes).await
+    }
+
+    async fn go_back(&self, back: Return<'_>, bytes: bytes::Bytes) -> Result<Attempt, Refused> {
+        if let Err(failure) = self.catch_up(&back).await {
+            return self.fail(&back, failure);
+        }
+        let sequencer = &self.0.sequencer;
+        let (key, audience) = (back.request.key, Audience::Stock);
+        let returned = sequencer.come_back(key, audience, back.wanted.clone());
+        let Ok(Some(returned)) = timeout(PLACE_WAIT, returned).await else {
+            return Err(self.not_now(back.keeper, &back.lease, Recovered::Unavailable));
+        };
+        let found = missed::find(&*self.0.broker, &back.wanted, &returned).await;
+        let place = returned.place;
+        let (missed, from) = match found {
+            Ok(Missed::Known(missed, from)) => (missed, from),
+            Ok(Missed::Lost(why)) => {
+                self.leave_rooms(&back, |room| room != self.0.lobby.as_str()).await;
+                return self.lost(back.keeper, &back.lease, why).map(|_| Attempt::Placed(place));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "what a client missed could not be read");
+                self.leave_rooms(&back, |_| true).await;
+                return Err(self.not_now(back.keeper, &back.lease, Recovered::Unavailable));
+            }
+        };
+        self.0.metrics.count_recovery(from);
+        let begun = match &back.cursor {
+            Some(heads) => cursor::text(heads),
+            None => cursor::text(&back.session.before(&back.wanted, &place.heads)),
+        };
+        let Return { request: _, keeper, lease, session, wanted, .. } = back;
+        let pid = lease.pid().into();
+        keeper.took_up(&lease, bytes);
+        let name = identity::guest_name(&session.user);
+        let member = Member::new(audience, session.user, name);
+        for room in wanted.iter().filter_map(|wanted| chat::RoomKey::parse(&wanted.room).ok()) {
+            self.seat(&member, room);
+        }
+        let missed = missed.frames(wanted, place.heads);
+        Ok(Attempt::Recovered(Accepted {
+            sid: Some(session.sid),
+            pid: Some(pid),
+            first: vec![stock_welcome(&self.0.instance, audience, &begun)],
+            missed: Some(missed),
+            state: Arc::new(member),
+        }))
+    }
+
+    fn read_cursor(&self, text: &str) -> Option<Vec<Head>> {
+        cursor::parse(text, usize::from(self.0.broker.partitions()))
+    }
+
+    /// Waits until this instance has come as far as the client has.
+    async fn catch_up(&self, back: &Return<'_>) -> Result<(), Failure> {
+        let lobby = self.0.lobby.as_str();
+        if !back.wanted.iter().any(|wanted| &*wanted.room == lobby) {
+            // The lobby is another one since the session began.
+            return Err(Failure::Lost(Recovered::PastLost));
+        }
+        if timeout(PLACE_WAIT, self.0.sequencer.reach(&back.wanted)).await.is_ok() {
+            return Ok(());
+        }
+        for Wanted { room, after } in back.wanted.iter() {
+            let partition = partition_of(room, self.0.broker.partitions());
+            let head = timeout(PLACE_WAIT, self.0.broker.head(partition)).await;
+            let Ok(Ok(head)) = head else { return Err(Failure::NotNow(Recovered::Unavailable)) };
+            if head.epoch != after.epoch || head.seq < after.seq {
+                // The client knows what the log does not know any more.
+                return Err(Failure::Lost(Recovered::PastLost));
+            }
+        }
+        Err(Failure::NotNow(Recovered::Behind))
+    }
+
+    fn fail(&self, back: &Return<'_>, failure: Failure) -> Result<Attempt, Refused> {
+        match failure {
+            Failure::Lost(why) => self.lost(back.keeper, &back.lease, why),
+            Failure::NotNow(why) => Err(self.not_now(back.keeper, &back.lease, why)),
+        }
+    }
+
+    /// The session is over: nobody may take it up any more.
+    fn lost(&self, keeper: &Keeper, lease: &Lease, why: Recovered) -> Result<Attempt, Refused> {
+        self.0.metrics.count_recovery(why);
+        keeper.give_up(lease);
+        Ok(Attempt::Lost)
+    }
+
+    /// The session is kept; its client is to come back. Never a CONNECT_ERROR: stock clients
+    /// would not come back from that.
+    fn not_now(&self, keeper: &Keeper, lease: &Lease, why: Recovered) -> Refused {
+        self.0.metrics.count_recovery(why);
+        keeper.let_go(lease);
+        Refused::Close(CloseReason::Unavailable)
+    }
+
+    async fn leave_rooms(&self, back: &Return<'_>, which: impl Fn(&str) -> bool) {
+        for Wanted { room, .. } in back.wanted.iter().filter(|wanted| which(&wanted.room)) {
+            self.0.sequencer.leave(back.request.key, Audience::Stock, room.clone()).await;
+        }
+    }
+}

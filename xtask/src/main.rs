@@ -5,6 +5,7 @@ mod fuzz;
 mod licences;
 mod run;
 mod shell;
+mod sim;
 mod stamp;
 mod steps;
 mod test;
@@ -20,6 +21,9 @@ cargo xtask run [--release] [-- ARGS]   build the page and the server, serve the
 cargo xtask web                         build the page alone, where it is stale
 cargo xtask test [--only STEP]...       everything CI checks, or the named steps
 cargo xtask tidy                        the rules about the source tree alone
+cargo xtask sim [--seeds N] [--from S] [--faults KIND,...] | --seed S --log
+                                        the promises under a virtual clock; the same seed is the
+                                        same run
 cargo xtask fuzz                        how to fuzz the decoders
 ";
 
@@ -31,6 +35,7 @@ fn main() -> ExitCode {
         Some("web") => web::build(&root()),
         Some("test") => test::test(&root(), rest),
         Some("tidy") => tidy::step(&root()),
+        Some("sim") => sim::sim(&root(), rest),
         Some("fuzz") => fuzz::explain(&root()),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");

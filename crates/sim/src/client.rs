@@ -1,0 +1,116 @@
+//! Clients: state machines without a runtime. They talk to the instances over real sockets, know
+//! what they should see, and compare every single thing with what the log ever held.
+
+mod palabre;
+mod pipe;
+mod polling;
+mod room;
+mod session;
+mod stock;
+
+use std::{path::PathBuf, time::Duration};
+
+pub(crate) use palabre::Palabre;
+pub(crate) use stock::Stock;
+
+use crate::{broker::SharedWorld, chance::Chance};
+
+/// What a client is told of at its turn.
+pub(crate) struct Turn<'a> {
+    pub(crate) now: Duration,
+    pub(crate) world: &'a SharedWorld,
+    /// Where instances can be reached.
+    pub(crate) paths: &'a [PathBuf],
+    /// Whether it should still say something of its own accord.
+    pub(crate) busy: bool,
+}
+
+/// How a client's connection is disturbed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Disturbance {
+    /// It ends at once, for both sides.
+    Cut,
+    /// It goes silent: the client comes back while the server still believes in it.
+    Silence,
+    /// It goes silent, and what the client had sent arrives much later.
+    Delay,
+}
+
+/// What happened to clients, for the report.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// Messages that were acknowledged.
+    pub acknowledged: u64,
+    /// Entries and messages that were seen.
+    pub seen: u64,
+    /// Connections that were made.
+    pub connected: u64,
+    /// Times that a position was continued.
+    pub continued: u64,
+    /// Times that a palabre client was told that its past is gone.
+    pub reset: u64,
+    /// Times that a stock client was recovered.
+    pub recovered: u64,
+    /// Times that a stock client wasn't, and was told so.
+    pub not_recovered: u64,
+}
+
+impl Tally {
+    /// Adds what happened to others.
+    pub fn add(&mut self, other: &Self) {
+        self.acknowledged += other.acknowledged;
+        self.seen += other.seen;
+        self.connected += other.connected;
+        self.continued += other.continued;
+        self.reset += other.reset;
+        self.recovered += other.recovered;
+        self.not_recovered += other.not_recovered;
+    }
+}
+
+/// Either kind of client.
+pub(crate) enum Client {
+    Palabre(Box<Palabre>),
+    Stock(Box<Stock>),
+}
+
+impl Client {
+    pub(crate) fn turn(&mut self, turn: &Turn<'_>) {
+        match self {
+            Self::Palabre(client) => client.turn(turn),
+            Self::Stock(client) => client.turn(turn),
+        }
+    }
+
+    pub(crate) fn disturb(&mut self, how: Disturbance, now: Duration, chance: &mut Chance) {
+        let (session, back_at) = match self {
+            Self::Palabre(client) => (&mut client.session, &mut client.back_at),
+            Self::Stock(client) => (&mut client.session, &mut client.back_at),
+        };
+        session.disturb(how);
+        let longest = *chance.pick(&[500, 500, 6_000]);
+        *back_at = now + chance.millis(0, longest);
+    }
+
+    /// What is still missing for it to be content; `None` where nothing is.
+    pub(crate) fn wants(&self, world: &SharedWorld) -> Option<String> {
+        match self {
+            Self::Palabre(client) => client.wants(world),
+            Self::Stock(client) => client.wants(world),
+        }
+    }
+
+    pub(crate) fn tally(&self) -> &Tally {
+        match self {
+            Self::Palabre(client) => &client.tally,
+            Self::Stock(client) => &client.tally,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Palabre(client) => &client.name,
+            Self::Stock(client) => &client.name,
+        }
+    }
+}

@@ -17,6 +17,9 @@ use crate::session::Session;
 /// Sessions aren't closed more often than this while draining, but more of them at a time.
 const STEP: Duration = Duration::from_millis(10);
 
+/// Before the first one is closed: what was published at the last moment reaches the outboxes.
+const FIRST_AFTER: Duration = Duration::from_millis(200);
+
 /// Closes everything, and waits for it.
 pub(crate) async fn drain(core: &Arc<Core>) {
     let mut sessions = core.sessions.seal();
@@ -26,6 +29,9 @@ pub(crate) async fn drain(core: &Arc<Core>) {
     let steps = usize::try_from(steps).unwrap_or(usize::MAX).min(sessions.len().max(1));
     let pause = window / u32::try_from(steps).unwrap_or(u32::MAX);
     let at_once = sessions.len().div_ceil(steps);
+    if !sessions.is_empty() {
+        tokio::time::sleep(window.min(FIRST_AFTER)).await;
+    }
     while !sessions.is_empty() {
         for session in sessions.split_off(sessions.len().saturating_sub(at_once)) {
             core.tasks.spawn(end(Arc::clone(core), session));

@@ -1,6 +1,6 @@
 //! The log in the process itself: SQLite on disk, or in memory only. One thread writes, a few
 //! read. This file turns the contract's calls into jobs for them; the directory is left to
-//! `directory`, the tables to `schema`, writing to `writer` and `append`, reading to `read`,
+//! `directory` and `past`, the tables to `schema`, writing to `writer` and `append`, reading to `read`,
 //! retention to `sweep`, deliveries to `followers`; what lies beside the log to `instances`,
 //! `sessions` and `mail`.
 
@@ -9,6 +9,7 @@ mod directory;
 mod followers;
 mod instances;
 mod mail;
+mod past;
 mod queue;
 mod read;
 mod rooms;
@@ -78,9 +79,13 @@ impl Embedded {
     fn open_with(path: Option<&Path>, limits: Limits, clock: Clock) -> Result<Arc<Self>, Error> {
         let directory = path.map(Directory::claim).transpose()?;
         let database = directory.as_ref().map(Directory::database);
-        let (db, tip) = match &database {
-            Some(database) => schema::open_writer(database)?,
-            None => schema::open_memory()?,
+        let (db, tip, past) = if let Some(directory) = &directory {
+            let (mut db, tip) = schema::open_writer(&directory.database())?;
+            let (past, tip) = past::reconcile(&mut db, tip, directory)?;
+            (db, tip, Some(past))
+        } else {
+            let (db, tip) = schema::open_memory()?;
+            (db, tip, None)
         };
         let description = describe(path, &limits);
         let shared = Arc::new(Shared {
@@ -115,7 +120,7 @@ impl Embedded {
         }
         let (sweeper, desk) = (Sweeper::default(), Desk::default());
         let closed = set_closed;
-        let writer = Writer { shared, db, tip, sweeper, desk, readers, directory, closed };
+        let writer = Writer { shared, db, tip, past, sweeper, desk, readers, directory, closed };
         start("palabre-write", move || writer.run())?;
         Ok(embedded)
     }

@@ -50,6 +50,11 @@ impl Directory {
     pub(super) fn database(&self) -> PathBuf {
         self.path.join("palabre.sqlite")
     }
+
+    /// Where it is said what was acknowledged.
+    pub(super) fn past(&self) -> PathBuf {
+        self.path.join("palabre.past")
+    }
 }
 
 /// For the owner only: what people wrote is nobody else's.

@@ -9,7 +9,8 @@ use crate::{Epoch, Error, Secret};
 
 /// Each step makes the schema one version newer; a released step never changes. The newest
 /// version that this release knows is their number.
-const STEPS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const STEPS: &[&str] =
+    &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// Says that the file is a palabre log (`file` and `PRAGMA application_id` show it): "plbr".
 const APPLICATION_ID: i32 = 0x706c_6272;
@@ -155,13 +156,39 @@ fn migrate(db: &mut Connection, steps: &[&str]) -> Result<(), Error> {
 
 /// Begins the life of a new log.
 fn begin(db: &Connection) -> Result<(), Error> {
+    db.execute(
+        "INSERT INTO log (one, epoch, seq, at, trimmed) VALUES (1, ?1, 0, 0, 0)",
+        [random_epoch()?.as_str()],
+    )?;
+    Ok(())
+}
+
+/// Begins another life of a log whose past was lost. Session records go with it: they may be such
+/// as were replaced.
+pub(super) fn begin_anew(db: &mut Connection) -> Result<Tip, Error> {
+    let work = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    work.execute("UPDATE log SET epoch = ?1", [random_epoch()?.as_str()])?;
+    work.execute("DELETE FROM sessions", [])?;
+    let tip = tip(&work)?;
+    work.commit()?;
+    Ok(tip)
+}
+
+fn random_epoch() -> Result<Epoch, Error> {
     let mut random = [0; 16];
     getrandom::fill(&mut random)
         .map_err(|error| Error::Unavailable(format!("no randomness for an epoch: {error}")))?;
-    db.execute(
-        "INSERT INTO log (one, epoch, seq, at, trimmed) VALUES (1, ?1, 0, 0, 0)",
-        [Epoch::from_random(random).as_str()],
-    )?;
+    Ok(Epoch::from_random(random))
+}
+
+/// Whether a file beside the database has ever promised what was acknowledged.
+pub(super) fn is_promised(db: &Connection) -> Result<bool, Error> {
+    Ok(db.query_row("SELECT promised FROM log", [], |row| row.get(0))?)
+}
+
+/// Says so from now on.
+pub(super) fn set_promised(db: &Connection) -> Result<(), Error> {
+    db.execute("UPDATE log SET promised = 1", [])?;
     Ok(())
 }
 
@@ -206,9 +233,13 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-fn at_path(path: &Path, error: Error) -> Error {
+/// Names the file, and what can be done about it.
+pub(super) fn at_path(path: &Path, error: Error) -> Error {
     match error {
-        Error::Damaged(text) => Error::Damaged(format!("{}: {text}", path.display())),
+        Error::Damaged(text) => Error::Damaged(format!(
+            "{}: {text}. Put a backup in its place, or move it away to begin with an empty log",
+            path.display()
+        )),
         Error::Unavailable(text) => Error::Unavailable(format!("{}: {text}", path.display())),
         other => other,
     }

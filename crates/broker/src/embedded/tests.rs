@@ -3,6 +3,7 @@
 
 mod beside;
 mod damage;
+mod past;
 mod retention;
 mod trouble;
 

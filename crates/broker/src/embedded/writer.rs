@@ -9,6 +9,7 @@ use tokio::sync::{oneshot, watch};
 use super::{
     append::append,
     directory::Directory,
+    past::Past,
     queue::Taken,
     read::since,
     rooms::{self, NewRoom},
@@ -36,6 +37,8 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) db: Connection,
     pub(super) tip: Tip,
+    /// Where a directory is.
+    pub(super) past: Option<Past>,
     pub(super) sweeper: Sweeper,
     pub(super) desk: Desk,
     pub(super) readers: Vec<JoinHandle<()>>,
@@ -117,6 +120,9 @@ impl Writer {
     fn append(&mut self, appends: Vec<Waiting>) {
         let answers = match self.store(&appends) {
             Ok(stored) => {
+                if let (Some(past), true) = (&mut self.past, stored.tip.seq > self.tip.seq) {
+                    past.promise(stored.tip);
+                }
                 self.tip = stored.tip;
                 self.note(stored.trouble);
                 stored.answers
@@ -225,11 +231,21 @@ impl Writer {
 
     fn sweep(&mut self) {
         let now = (self.shared.clock)();
-        if self.sweeper.is_busy() {
+        let was_busy = self.sweeper.is_busy();
+        if was_busy {
             self.desk.recount();
         }
         if let Err(error) = self.sweeper.step(&mut self.db, &self.shared.limits, now) {
             tracing::warn!(%error, "old entries could not be deleted; trying again later");
+        }
+        if was_busy && !self.sweeper.is_busy() {
+            self.settle_past();
+        }
+    }
+
+    fn settle_past(&self) {
+        if let Some(Err(error)) = self.past.as_ref().map(Past::settle) {
+            tracing::warn!(%error, "what was acknowledged may not be written down beside the log");
         }
     }
 
@@ -252,6 +268,7 @@ impl Writer {
     }
 
     fn end(self) {
+        self.settle_past();
         for reader in self.readers {
             // A panic of a reader was already reported by the panic hook.
             let _ = reader.join();

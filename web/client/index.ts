@@ -56,11 +56,11 @@ export class Palabre {
   readonly #link: Link;
   readonly #rooms = new Set<Room>();
 
-  constructor({ url, name, token, retryMs }: PalabreOptions) {
+  /** `wire` makes the socket; another one than socket.io-client's serves tests. */
+  constructor({ url, name, token, retryMs }: PalabreOptions, wire = wireTo) {
     this.#identity = { name, token };
     const auth = () => ({ palabre: 1, ...this.#identity });
-    const wire = wireTo({ url, auth, retryMs });
-    this.connection = new Connection(wire, this.#identity);
+    this.connection = new Connection(wire({ url, auth, retryMs }), this.#identity);
     this.#link = new Asking(this.connection);
     this.#wireRooms();
   }

@@ -61,6 +61,9 @@ const below = (list: HTMLElement) => list.scrollHeight - list.scrollTop - list.c
 
 export const isAtEnd = (list: HTMLElement): boolean => below(list) <= END_PX;
 
+/** Not a pixel is left below. */
+export const isAtVeryEnd = (list: HTMLElement): boolean => below(list) <= 1;
+
 export const isNearStart = (list: HTMLElement): boolean =>
   list.scrollTop < SCREENS_AHEAD * list.clientHeight;
 

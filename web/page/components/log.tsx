@@ -10,6 +10,7 @@ import type { Row } from "../parts/rows.ts";
 import { dayOf } from "../parts/times.ts";
 import {
   isAtEnd,
+  isAtVeryEnd,
   isFarFromEnd,
   isNearEnd,
   isNearStart,
@@ -24,6 +25,9 @@ import { active } from "./actions.tsx";
 import { Down } from "./icons.tsx";
 import { Message } from "./message.tsx";
 import { stepThrough } from "./steps.ts";
+
+/** After so long without moving, the list is at rest. */
+const RESTING_MS = 150;
 
 /** Whether the reader has gone far up. */
 const far = signal(false);
@@ -100,7 +104,9 @@ class List extends Component<ListProps> {
   readonly #list = createRef<HTMLDivElement>();
   readonly #rows = createRef<HTMLDivElement>();
   #resized: ResizeObserver | undefined;
+  /** Where it was scrolled to when we last knew. */
   #top = 0;
+  #resting: ReturnType<typeof setTimeout> | undefined;
   /** Whether it has been brought to where reading begins. */
   #landed = false;
 
@@ -113,12 +119,14 @@ class List extends Component<ListProps> {
 
   override componentWillUnmount(): void {
     this.#resized?.disconnect();
+    clearTimeout(this.#resting);
     active.value = undefined;
   }
 
   override getSnapshotBeforeUpdate(): Before | undefined {
     const list = this.#list.current;
     if (list === null) return undefined;
+    this.#letGo(list);
     const place = act.isFollowing() ? undefined : placeIn(list);
     return { place, hadFocus: list.contains(document.activeElement) };
   }
@@ -133,6 +141,7 @@ class List extends Component<ListProps> {
   #settle(place: Place | undefined): void {
     const list = this.#list.current;
     if (list === null) return;
+    if (place === undefined) this.#letGo(list);
     if (!this.#landed && this.props.opened) this.#land(list);
     else if (act.isFollowing()) toEnd(list);
     else if (place !== undefined) keepPlace(list, place);
@@ -152,15 +161,31 @@ class List extends Component<ListProps> {
     if (!isAtEnd(list)) act.follow(false);
   }
 
+  /**
+   * The reader's own going up ends the following at once, so that nothing pulls against them; what
+   * grows or shrinks does not. The browser may have moved the list before it tells.
+   */
+  #letGo(list: HTMLElement): boolean {
+    const up = list.scrollTop < this.#top - 1 && !isAtVeryEnd(list);
+    if (up) act.follow(false);
+    return up;
+  }
+
   readonly #scrolled = () => {
     const list = this.#list.current;
     if (list === null) return;
-    const up = list.scrollTop < this.#top - 1;
+    const up = this.#letGo(list);
     this.#top = list.scrollTop;
-    const atEnd = isAtEnd(list) && this.props.ahead === 0;
-    // Only the reader's own going up ends the following; content that grows does not.
-    if (atEnd || up) act.follow(atEnd);
+    if (!up) this.#catchOn();
+    clearTimeout(this.#resting);
+    this.#resting = setTimeout(this.#catchOn, RESTING_MS);
     this.#look(list);
+  };
+
+  /** Near enough to the end, one reads the end. */
+  readonly #catchOn = () => {
+    const list = this.#list.current;
+    if (list !== null && this.props.ahead === 0 && isAtEnd(list)) act.follow(true);
   };
 
   /** Notes what is seen, and fetches what is about to be. */

@@ -33,7 +33,7 @@ struct Shared {
 
 impl Presence {
     /// Nobody anywhere. `me` is the id of this life of the instance.
-    pub fn new(me: &str, partitions: u16) -> Self {
+    fn new(me: &str, partitions: u16) -> Self {
         let me: Arc<str> = me.into();
         let members = || Mutex::new(Members::new(me.clone(), Limits::default()));
         Self(Arc::new(Shared {

@@ -21,7 +21,7 @@ use crate::{
     forward,
     metrics::Metrics,
     neighbours::{Neighbour, Neighbours},
-    presence::{self, Presence},
+    presence,
     pulse::{self, Pulse},
     sequencer::{self, Sequencer},
     site::{self, Site},
@@ -124,24 +124,13 @@ impl Server {
         let sequencer = Sequencer::start(parts, &tasks, &ended);
         tasks.spawn(pulse.clone().beat(sequencer.clone(), tasks.clone(), ended.clone()));
         let tag = peer_listener.is_some().then(|| forward::tag_of(&canary));
-        let me = Neighbour {
-            id: canary,
-            name: instance.clone().into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            address: None,
-        };
-        let lease = limits::log(config).lease;
-        let gauge = metrics.instances.clone();
-        let neighbours = Neighbours::start(me, broker.clone(), lease, gauge, &tasks, ended.clone());
-        let presence = Presence::new(neighbours.id(), broker.partitions());
+        let neighbours = neighbours(config, canary, &instance, &broker, &metrics, &tasks, &ended);
         let parts = presence::Parts {
-            presence: presence.clone(),
             broker: broker.clone(),
             sequencer: sequencer.clone(),
             signals: signalled,
-            live: neighbours.subscribe(),
+            neighbours: neighbours.clone(),
         };
-        presence::start(parts, &tasks, ended.clone());
         let keys = secret::keys(config, &broker, &tasks, &ended);
         let chat = Chat::new(Shared {
             instance: instance.into(),
@@ -149,7 +138,7 @@ impl Server {
             limits: limits::chat(config),
             open_rooms: config.open_rooms,
             keeper: keeper(config, &neighbours, &broker, &metrics, &tasks, &ended),
-            presence,
+            presence: presence::start(parts, &tasks, ended.clone()),
             signer: keys.signer,
             broker,
             sequencer: sequencer.clone(),
@@ -201,6 +190,22 @@ impl Server {
         self.tasks.close();
         self.tasks.wait().await;
     }
+}
+
+/// Registers this life of the instance, and knows the others.
+fn neighbours(
+    config: &Config,
+    id: Box<str>,
+    name: &str,
+    broker: &Arc<dyn Broker>,
+    metrics: &Metrics,
+    tasks: &TaskTracker,
+    ended: &CancellationToken,
+) -> Neighbours {
+    let (name, version) = (name.into(), env!("CARGO_PKG_VERSION").into());
+    let me = Neighbour { id, name, version, address: None };
+    let (lease, gauge) = (limits::log(config).lease, metrics.instances.clone());
+    Neighbours::start(me, broker.clone(), lease, gauge, tasks, ended.clone())
 }
 
 /// Keeps session records, unless recovery is switched off; and opens the mail between instances.

@@ -252,8 +252,9 @@ impl Room {
             return;
         }
         for (user, entries) in &self.members {
-            let own = entries.iter().find(|entry| *entry.instance == *me);
-            own.into_iter().for_each(|entry| say(entry.to_member(user)));
+            if let Some(entry) = entries.iter().find(|entry| *entry.instance == *me) {
+                say(entry.to_member(user));
+            }
         }
     }
 

@@ -51,8 +51,8 @@ mod tests {
         Shown { user: "u1".into(), name: "Ada".into(), since: 5, instances }
     }
 
-    fn check(json: &str, want: Value) {
-        assert_eq!(serde_json::from_str::<Value>(json).unwrap(), want);
+    fn check(json: &str, want: &Value) {
+        assert_eq!(serde_json::from_str::<Value>(json).unwrap(), *want);
     }
 
     #[test]
@@ -62,13 +62,13 @@ mod tests {
             Change { room: room.into(), joined: vec![ada()], left: vec!["u2".into()], count: 3 };
         let member = json!({ "user": "u1", "name": "Ada", "since": 5 });
         let want = json!({ "room": room, "joined": [member], "left": ["u2"], "count": 3 });
-        check(&presence(&change), want);
+        check(&presence(&change), &want);
         let users = vec![("u1".into(), "Ada".into())];
         let want = json!({ "room": room, "users": [{ "user": "u1", "name": "Ada" }] });
-        check(&typing(&Typists { room: room.into(), users }), want);
+        check(&typing(&Typists { room: room.into(), users }), &want);
         let member = json!({
             "user": "u1", "name": "Ada", "since": 5, "instances": ["a:1", "b"],
         });
-        check(&who(&[ada()], 7), json!({ "ok": true, "members": [member], "count": 7 }));
+        check(&who(&[ada()], 7), &json!({ "ok": true, "members": [member], "count": 7 }));
     }
 }

@@ -25,31 +25,27 @@ impl Chat {
         command: Command,
         ack: Option<Ack>,
     ) -> Option<BoxFuture<()>> {
+        // The place among a sender's messages is taken before anything is awaited.
+        if let Command::Send { room, message } = command {
+            return self.send(socket, &room, message, ack);
+        }
         let (chat, on) = (self.clone(), socket.clone());
-        Some(match command {
-            Command::Send { room, message } => return self.send(socket, &room, message, ack),
-            Command::Join { room, after, limit } => {
-                Box::pin(async move { chat.join(&on, room, after, limit, ack).await })
+        Some(Box::pin(async move {
+            if let Some(member) = on.state::<Member>() {
+                chat.perform(&on, member, command, ack).await;
             }
-            Command::Create { room, title, private } => {
-                Box::pin(async move { chat.create(&on, room, title, private, ack).await })
-            }
-            other => Box::pin(async move {
-                let Some(member) = on.state::<Member>() else { return };
-                let answer = chat.look_or_tell(&on, member, other).await;
-                chat.answer(&on, ack, answer).await;
-            }),
-        })
+        }))
     }
 
-    /// Commands whose answer needs no place in the order.
-    async fn look_or_tell(
-        &self,
-        socket: &Socket,
-        member: &Member,
-        command: Command,
-    ) -> Result<String, Refusal> {
-        match command {
+    async fn perform(&self, socket: &Socket, member: &Member, command: Command, ack: Option<Ack>) {
+        let answer = match command {
+            // These answer at their place in the order.
+            Command::Join { room, after, limit } => {
+                return self.join(socket, member, room, after, limit, ack).await;
+            }
+            Command::Create { room, title, private } => {
+                return self.create(socket, member, room, title, private, ack).await;
+            }
             Command::Leave { room } => Ok(self.leave(socket, member, &room).await),
             Command::History { room, range, limit } => {
                 self.history(member, &room, range, limit).await
@@ -58,10 +54,9 @@ impl Chat {
             Command::Rooms { seen } => self.rooms(member, seen).await,
             Command::Who { room } => self.who(member, &room).await,
             Command::Typing { room, on } => self.typing(member, &room, on).await,
-            Command::Join { .. } | Command::Create { .. } | Command::Send { .. } => {
-                Err(Refusal::new(Code::Internal, "this command is carried out elsewhere"))
-            }
-        }
+            Command::Send { .. } => unreachable!("it was sent above"),
+        };
+        self.answer(socket, ack, answer).await;
     }
 
     async fn leave(&self, socket: &Socket, member: &Member, room: &RoomKey) -> String {

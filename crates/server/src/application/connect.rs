@@ -87,7 +87,7 @@ impl Chat {
         };
         let user = identity::new_user();
         let member = Member::new(audience, user.clone(), identity::guest_name(&user));
-        self.seat(&member, lobby.clone());
+        self.seat(&member, lobby);
         let pid = keeper.map(|keeper| {
             let pid: Box<str> = identity::random_text::<15>().into();
             let record = first_record(&request.sid, &user, lobby.as_str(), &place);

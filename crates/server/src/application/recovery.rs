@@ -157,7 +157,7 @@ impl Chat {
         let name = identity::guest_name(&session.user);
         let member = Member::new(audience, session.user, name);
         for room in wanted.iter().filter_map(|wanted| chat::RoomKey::parse(&wanted.room).ok()) {
-            self.seat(&member, room);
+            self.seat(&member, &room);
         }
         let missed = missed.frames(wanted, place.heads);
         Ok(Attempt::Recovered(Accepted {

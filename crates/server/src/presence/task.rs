@@ -19,7 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::Presence;
 use crate::{
-    neighbours::Neighbour,
+    neighbours::{Neighbour, Neighbours},
     sequencer::{Sequencer, Signalled},
 };
 
@@ -34,8 +34,6 @@ const SIGNAL_WAIT: Duration = Duration::from_secs(1);
 
 /// What the task works with.
 pub struct Parts {
-    /// What is known.
-    pub presence: Presence,
     /// Where signals go.
     pub broker: Arc<dyn Broker>,
     /// The way to the clients.
@@ -43,25 +41,29 @@ pub struct Parts {
     /// What instances signal, this one's own included.
     pub signals: mpsc::Receiver<Signalled>,
     /// Which instances live.
-    pub live: watch::Receiver<Arc<[Neighbour]>>,
+    pub neighbours: Neighbours,
 }
 
-/// Starts the task; it ends with `ended`.
-pub fn start(parts: Parts, tasks: &TaskTracker, ended: CancellationToken) {
+/// Starts the task, which ends with `ended`, and gives what it knows.
+pub fn start(parts: Parts, tasks: &TaskTracker, ended: CancellationToken) -> Presence {
     let partitions = parts.broker.partitions();
+    let presence = Presence::new(parts.neighbours.id(), partitions);
     let task = Task {
-        channels: (0..partitions)
-            .map(|partition| room_in(Partition(partition), partitions))
-            .collect(),
+        presence: presence.clone(),
+        live: parts.neighbours.subscribe(),
+        channels: (0..partitions).map(|n| room_in(Partition(n), partitions)).collect(),
         tick_at: Instant::now() + GATHER,
         typing: Typing::default(),
         parts,
     };
     tasks.spawn(async move { ended.run_until_cancelled(task.run()).await });
+    presence
 }
 
 struct Task {
     parts: Parts,
+    presence: Presence,
+    live: watch::Receiver<Arc<[Neighbour]>>,
     typing: Typing,
     /// For each partition a room's key that belongs to it.
     channels: Vec<String>,
@@ -81,13 +83,13 @@ impl Task {
                     }
                     batch.drain(..).for_each(|(room, bytes)| self.hear(&room, &bytes));
                 }
-                changed = self.parts.live.changed() => {
+                changed = self.live.changed() => {
                     if changed.is_err() {
                         return;
                     }
                     self.look();
                 }
-                () = self.parts.presence.0.wake.notified() => {}
+                () = self.presence.0.wake.notified() => {}
                 () = sleep_until(self.tick_at) => self.tick().await,
             }
             if self.has_news() {
@@ -97,8 +99,8 @@ impl Task {
     }
 
     fn look(&mut self) {
-        let live = self.parts.live.borrow_and_update().clone();
-        for members in &self.parts.presence.0.partitions {
+        let live = self.live.borrow_and_update().clone();
+        for members in &self.presence.0.partitions {
             members.lock().live(live.iter().map(|neighbour| &*neighbour.id));
         }
     }
@@ -106,20 +108,20 @@ impl Task {
     fn hear(&mut self, room: &str, bytes: &[u8]) {
         match Signal::decode(bytes) {
             Some(Signal::Typing(typing)) => {
-                self.typing.heard(room, typing, self.parts.presence.now());
+                self.typing.heard(room, typing, self.presence.now());
             }
-            Some(Signal::Presence(word)) => self.parts.presence.of(room).lock().heard(word),
+            Some(Signal::Presence(word)) => self.presence.of(room).lock().heard(word),
             None => tracing::debug!(room, "a signal of another release"),
         }
     }
 
     fn has_news(&self) -> bool {
-        let mut partitions = self.parts.presence.0.partitions.iter();
+        let mut partitions = self.presence.0.partitions.iter();
         self.typing.has_news() || partitions.any(|members| members.lock().has_news())
     }
 
     async fn tick(&mut self) {
-        let (presence, now) = (self.parts.presence.clone(), self.parts.presence.now());
+        let (presence, now) = (self.presence.clone(), self.presence.now());
         // What changes from here on wakes the task again.
         presence.0.woken.store(false, Ordering::Release);
         for typists in self.typing.tick(now) {
@@ -157,7 +159,7 @@ impl Task {
 
 /// A room's key that belongs to a partition.
 fn room_in(partition: Partition, partitions: u16) -> String {
-    (0_u32..)
+    (0..=u32::MAX)
         .map(|number| number.to_string())
         .find(|room| partition_of(room, partitions) == partition)
         .expect("every partition has keys")

@@ -185,7 +185,7 @@ impl Model {
     }
 
     fn check(&self) {
-        for room in 0..ROOMS.len() {
+        for (room, name) in ROOMS.iter().enumerate() {
             let view = self.view(0, room);
             for slot in 1..SLOTS {
                 assert_eq!(self.view(slot, room), view, "instances 0 and {slot} in {room}");
@@ -194,11 +194,13 @@ impl Model {
             for (slot, _, user) in self.sockets.keys().filter(|(_, r, _)| *r == room) {
                 truth.entry(id(*user)).or_default().push(self.instances[*slot].me.clone());
             }
-            truth.values_mut().for_each(|instances| instances.sort());
+            for instances in truth.values_mut() {
+                instances.sort();
+            }
             let known: BTreeMap<_, _> =
                 view.into_iter().map(|(user, _, _, instances)| (user, instances)).collect();
             assert_eq!(known, truth, "room {room}");
-            assert_eq!(self.instances[0].count(ROOMS[room]), known.len());
+            assert_eq!(self.instances[0].count(name), known.len());
         }
         for instance in &self.instances {
             assert!(!instance.has_news(), "there is nothing left to do");
@@ -217,7 +219,7 @@ proptest! {
         part_bytes in prop_oneof![Just(1_usize), Just(300), Just(32 * 1024)],
         unsaid in prop_oneof![Just(2_usize), Just(1_000)],
     ) {
-        let mut model = Model::new(Limits { part_bytes, unsaid, ..Limits::default() });
+        let mut model = Model::new(Limits { unsaid, part_bytes, ..Limits::default() });
         for event in events {
             model.happen(event);
         }

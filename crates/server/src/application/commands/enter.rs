@@ -1,7 +1,5 @@
 //! Entering a room: a place in the order, and an answer that shows the room up to there.
 
-use std::sync::Arc;
-
 use chat::{
     Code, Refusal, RoomKey,
     about::About,
@@ -22,13 +20,13 @@ use super::{
 impl Chat {
     pub(super) async fn join(
         &self,
-        socket: &Arc<Socket>,
+        socket: &Socket,
+        member: &Member,
         room: RoomKey,
         after: Option<Position>,
         limit: usize,
         ack: Option<Ack>,
     ) {
-        let Some(member) = socket.state::<Member>() else { return };
         let _turn = member.turn.lock().await;
         if !member.is_in(&room) {
             let admitted = match self.check_rooms(member) {
@@ -44,13 +42,13 @@ impl Chat {
 
     pub(super) async fn create(
         &self,
-        socket: &Arc<Socket>,
+        socket: &Socket,
+        member: &Member,
         room: RoomKey,
         title: Option<Box<str>>,
         private: bool,
         ack: Option<Ack>,
     ) {
-        let Some(member) = socket.state::<Member>() else { return };
         let _turn = member.turn.lock().await;
         if let Err(refusal) = self.create_room(member, &room, title, private).await {
             return self.answer(socket, ack, Err(refusal)).await;
@@ -103,7 +101,7 @@ impl Chat {
         let shown = pages::join(&*self.0.broker, room.as_str(), after, limit, head).await;
         let admitted = match &shown {
             _ if again => Admitted::Yes,
-            Ok(_) => self.seat(member, room.clone()),
+            Ok(_) => self.seat(member, &room),
             Err(_) => Admitted::Gone,
         };
         if admitted == Admitted::Gone {
@@ -127,7 +125,7 @@ impl Chat {
     }
 
     /// Notes that a socket is in a room from now on, for all who ask who is there.
-    pub(in super::super) fn seat(&self, member: &Member, room: RoomKey) -> Admitted {
+    pub(in super::super) fn seat(&self, member: &Member, room: &RoomKey) -> Admitted {
         // Before it is admitted: who goes in this moment must be able to leave it.
         self.0.presence.join(room.as_str(), &member.user, &member.name());
         let admitted = member.admit(room.clone());

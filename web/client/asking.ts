@@ -11,6 +11,9 @@ export const ASKED_MAX = 50;
 /** Wait before what could not be had is asked for again, where the server names none. */
 export const RETRY_MS = 2_000;
 
+/** Who is to come back later than this is told so, and does not wait. */
+export const WAITED_MS_MAX = 5_000;
+
 /** What rooms need of a connection. */
 export interface Link {
   readonly online: boolean;
@@ -75,7 +78,7 @@ export class Asking implements Link {
       for (;;) {
         await this.#untilOnline(signal);
         const answer = await unlessGivenUp(answerTo(this.request(command, takes)), signal);
-        if (answer !== undefined && (answer.ok || !isPassing(answer.error))) return answer;
+        if (answer !== undefined && (answer.ok || !isBrief(answer.error))) return answer;
         doubtful?.();
         if (this.online) await this.#rest(answer?.error.retryAfterMs ?? RETRY_MS, signal);
       }
@@ -122,6 +125,11 @@ export async function answerTo<A>(request: Promise<A>): Promise<A | undefined> {
 /** Whether the same may be asked again later. */
 export function isPassing(refusal: Refusal): boolean {
   return refusal.code === "unavailable" || refusal.code === "rate_limited";
+}
+
+/** Whether that may be waited for. */
+function isBrief(refusal: Refusal): boolean {
+  return isPassing(refusal) && (refusal.retryAfterMs ?? 0) <= WAITED_MS_MAX;
 }
 
 /** What a command answered; rejects with `Refused` where it was refused. */

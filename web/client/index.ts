@@ -197,7 +197,8 @@ export class Palabre {
     const { rooms } = await granted(this.#link.ask("rooms", {}, { signal }));
     const there = rooms.find(({ room }) => room === fold(wanted.room));
     if (there === undefined) return false;
-    return there.title === wanted.title && there.private === (wanted.private ?? false);
+    const { title = there.room } = wanted;
+    return there.title === title && there.private === (wanted.private ?? false);
   }
 
   #wireRooms(): void {

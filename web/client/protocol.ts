@@ -74,14 +74,18 @@ export interface Joined extends Stretch {
   topic?: string;
 }
 
-/** Somebody who is in a room, on whichever instances. */
-export interface Member {
+/** Somebody, as far as one line about them needs. */
+export interface Person {
   user: string;
   name: string;
+}
+
+/** Somebody who is in a room. */
+export interface Member extends Person {
   /** Since when, in milliseconds since 1970. */
   since: number;
-  /** Which instances serve their connections. */
-  instances: string[];
+  /** Which instances serve their connections; only `who` tells. */
+  instances?: string[];
 }
 
 /** Who is in a room: the first of them, and how many there are. */
@@ -93,8 +97,10 @@ export interface Who {
 /** A room as the list of rooms shows it. */
 export interface ListedRoom {
   room: string;
-  title?: string;
+  /** Its key, where nobody gave it a title. */
+  title: string;
   topic?: string;
+  epoch: string;
   head: number;
   /** Entries after the position that was given for this room, or all. */
   unread: number;
@@ -116,7 +122,7 @@ export interface RoomList {
 export type HistoryRange =
   | { before?: number }
   | { after?: number }
-  /** Around the first entry from a moment on, in milliseconds since 1970. */
+  /** The oldest entries from a moment on, in milliseconds since 1970. */
   | { at?: number };
 
 /** What each command takes, and what it answers beside `ok`. */
@@ -175,12 +181,6 @@ export interface Presence {
   /** The users who left. */
   left: string[];
   count: number;
-}
-
-/** Somebody, as far as one line about them needs. */
-export interface Person {
-  user: string;
-  name: string;
 }
 
 /** Who is writing in a room now. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ASKED_MAX, Asking, granted, Refused } from "../client/asking.ts";
+import { ASKED_MAX, Asking, granted, Refused, WAITED_MS_MAX } from "../client/asking.ts";
 import { Connection, Unanswered } from "../client/connection.ts";
 import { Later, settled } from "./support.ts";
 import { FakeWire, welcome } from "./wire.ts";
@@ -77,6 +77,14 @@ test("a refusal that passes is waited out, any other is the answer", async () =>
   await assert.rejects(granted(asked), (error: Refused) => {
     return error instanceof Refused && error.refusal.code === "not_found";
   });
+});
+
+test("a wait that is long is told, not waited for", async () => {
+  const { later, asking, answer } = setUp();
+  const asked = asking.ask("create", { room: "r" });
+  await settled();
+  await answer(refusal("rate_limited", { retryAfterMs: WAITED_MS_MAX + 1 }));
+  assert.deepEqual([(await asked).ok, later.waiting], [false, 0]);
 });
 
 test("who gives up is not asked for any more", async () => {

@@ -40,6 +40,7 @@ const conflict = { ok: false, error: { code: "conflict", message: "there is one"
 const garden: ListedRoom = {
   room: "garden",
   title: "The garden",
+  epoch: "e1",
   head: 0,
   unread: 0,
   members: 1,

@@ -34,6 +34,8 @@ pub(crate) enum Disturbance {
     Silence,
     /// It goes silent, and what the client had sent arrives much later.
     Delay,
+    /// Nothing gets through for a while; the connection goes on.
+    Pause,
 }
 
 /// What happened to clients, for the report.

@@ -51,4 +51,4 @@ pub use client::Tally;
 pub use journal::Journal;
 pub use run::{Options, Outcome, run};
 pub use trouble::Kind;
-pub use world::World;
+pub use world::{Plant, World};

@@ -10,13 +10,14 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use sim::{Kind, Options, Outcome};
+use sim::{Kind, Options, Outcome, Plant};
 
 const HELP: &str = "\
 sim --seeds N [--from S] [--faults KIND,...] [--jobs N] [--out DIR]
     runs N seeds from S (0) on; logs of those that broke a promise go to DIR
 sim --seed S [--faults KIND,...] [--log]
     runs one seed; --log shows everything that happened
+--plant NAME puts a defect into the store, to see that it is found
 ";
 
 /// What `chance.c` looks for.
@@ -27,6 +28,7 @@ struct Args {
     seeds: u64,
     from: u64,
     kinds: Vec<Kind>,
+    plant: Option<String>,
     jobs: u64,
     out: PathBuf,
     log: bool,
@@ -67,6 +69,7 @@ impl Args {
             seeds: 100,
             from: 0,
             kinds: Kind::ALL.to_vec(),
+            plant: None,
             jobs: 1,
             out: std::env::temp_dir(),
             log: false,
@@ -87,6 +90,7 @@ impl Args {
                         .map(|kind| Kind::from_str(kind).map_err(anyhow::Error::msg))
                         .collect::<Result<_>>()?;
                 }
+                "--plant" => args.plant = Some(value()?),
                 "--log" => args.log = true,
                 "--here" => args.here = true,
                 other => bail!("{other} is no option"),
@@ -104,6 +108,12 @@ fn number(text: &str) -> Result<u64> {
     text.parse().with_context(|| format!("{text:?} is no number"))
 }
 
+fn plant(name: &str) -> Result<Plant> {
+    let found = Plant::ALL.into_iter().find(|(known, _)| *known == name);
+    let names = Plant::ALL.map(|(known, _)| known).join(", ");
+    found.map(|(_, plant)| plant).with_context(|| format!("no defect {name:?}; there are {names}"))
+}
+
 /// What a seed's process said.
 struct Apart {
     whole: bool,
@@ -118,6 +128,9 @@ fn run_apart(seed: u64, args: &Args) -> Result<Apart> {
     if args.log || args.seed.is_none() {
         command.arg("--log");
     }
+    if let Some(plant) = &args.plant {
+        command.args(["--plant", plant]);
+    }
     command.env(SEED_VARIABLE, seed.to_string()).stdin(Stdio::null()).stderr(Stdio::inherit());
     let output = command.output().context("starting a run")?;
     let shown = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -129,7 +142,8 @@ fn run_here(seed: u64, args: &Args) -> Result<bool> {
     let name = format!("palabre-sim-{}", std::process::id());
     let folder = std::env::temp_dir().join(name);
     std::fs::create_dir_all(&folder).context("a folder for the sockets")?;
-    let options = Options { seed, kinds: args.kinds.clone(), folder: folder.clone() };
+    let plant = args.plant.as_deref().map(plant).transpose()?;
+    let options = Options { seed, kinds: args.kinds.clone(), plant, folder: folder.clone() };
     let outcome = sim::run(&options);
     std::fs::remove_dir_all(&folder).context("removing the folder of the sockets")?;
     show(seed, &outcome, args.log).context("showing the outcome")?;

@@ -1,6 +1,8 @@
 //! One run: instances and clients take turns while the virtual time passes, first in trouble and
 //! then in peace, until everybody has what is due or the patience is over.
 
+mod panics;
+
 use std::{path::PathBuf, time::Duration};
 
 use broker::Limits;
@@ -11,7 +13,7 @@ use crate::{
     client::{Client, Palabre, Stock, Tally, Turn},
     instance::{Instance, Settings},
     trouble::{Kind, Trouble},
-    world::World,
+    world::{Plant, World},
 };
 
 /// How long everything may take to be well again once the trouble is over. The longest wait in
@@ -19,10 +21,11 @@ use crate::{
 const HEALING_MAX: Duration = Duration::from_secs(120);
 
 /// Everything stays well for so long before the run ends.
-const CALM: Duration = Duration::from_secs(3);
+const CALM: Duration = Duration::from_secs(2);
 
-/// The longest steps in which time passes, in milliseconds: in trouble, and in peace.
-const STEP_MAX: (u64, u64) = (14, 60);
+/// The longest steps in which time passes, in milliseconds: one of these in trouble, and in peace.
+const STEPS_MAX: [u64; 3] = [6, 16, 40];
+const PEACE_STEP_MAX: u64 = 80;
 
 /// What a run is told.
 #[derive(Clone, Debug)]
@@ -31,6 +34,8 @@ pub struct Options {
     pub seed: u64,
     /// What may go wrong.
     pub kinds: Vec<Kind>,
+    /// A defect of the store, to see that it is found.
+    pub plant: Option<Plant>,
     /// A folder of its own for the instances' sockets.
     pub folder: PathBuf,
 }
@@ -61,10 +66,12 @@ struct Run {
 
 /// Runs a seed to its end.
 pub fn run(options: &Options) -> Outcome {
+    panics::watch();
     let mut run = Run::new(options);
-    let long = run.chance.millis(3_000, 9_000);
+    let long = run.chance.millis(2_000, 8_000);
+    let step_max = *run.chance.pick(&STEPS_MAX);
     while run.now < long && run.is_unbroken() {
-        run.step(STEP_MAX.0, true);
+        run.step(step_max, true);
     }
     run.trouble.end(&run.world, &mut run.instances);
     run.heal();
@@ -82,6 +89,7 @@ impl Run {
         let partitions = *chance.pick(&[1, 1, 1, 2, 3]);
         let world = World::new(chance.fork().below(u64::MAX), partitions, limits.clone());
         let world = SharedWorld::new(parking_lot::Mutex::new(world));
+        world.lock().plant = options.plant;
         let shards = 1 + chance.index(2);
         let settings = Settings { limits, shards, folder: options.folder.clone() };
         let number_of_instances = 1 + chance.index(3);
@@ -131,6 +139,9 @@ impl Run {
             client.turn(&turn);
         }
         self.trouble.turn(self.now, &self.world, &mut self.instances, &mut self.clients);
+        for panic in panics::seen() {
+            self.world.lock().violated("running", format_args!("{panic}"));
+        }
     }
 
     /// Waits until everybody has what is due.
@@ -138,7 +149,7 @@ impl Run {
         let patience = self.now + HEALING_MAX;
         let mut calm_since = self.now;
         while self.is_unbroken() && self.now < calm_since + CALM {
-            self.step(STEP_MAX.1, false);
+            self.step(PEACE_STEP_MAX, false);
             let wanted = self.clients.iter().find_map(|client| client.wants(&self.world));
             let Some(wanted) = wanted else { continue };
             calm_since = self.now;

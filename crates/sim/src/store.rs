@@ -122,6 +122,12 @@ impl Store {
         self.parts[usize::from(partition.0)].trim(up_to);
     }
 
+    /// A defect, on purpose: what was sent before is not known again.
+    pub(crate) fn forget_ids(&mut self, room: &str) {
+        let home = usize::from(self.home(room).0);
+        self.parts[home].forget_ids(room);
+    }
+
     /// An entry that was ever stored.
     pub(crate) fn ever(&self, epoch: &str, room: &str, offset: u64) -> Option<&Record> {
         self.life(epoch)?.entry(room, offset)

@@ -127,7 +127,7 @@ impl Trouble {
     }
 
     fn disturb(&mut self, now: Duration, world: &SharedWorld, clients: &mut [Client]) {
-        let how = [Disturbance::Cut, Disturbance::Silence, Disturbance::Delay];
+        let how = [Disturbance::Cut, Disturbance::Silence, Disturbance::Delay, Disturbance::Pause];
         let how = *self.chance.pick(&how);
         let at = self.chance.index(clients.len());
         let client = &mut clients[at];
@@ -231,6 +231,7 @@ impl Trouble {
         let number = self.chance.below(u64::from(world.store.partitions())) as u16;
         let partition = Partition(number);
         let Ok(head) = world.store.head(partition) else { return };
+        world.forgot = true;
         match self.chance.below(4) {
             0 => {
                 let left = head.seq.saturating_sub(1 + self.chance.below(5));

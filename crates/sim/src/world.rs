@@ -11,6 +11,29 @@ use crate::{chance::Chance, journal::Journal, line::Line, store::Store};
 /// Something that happens at its moment.
 pub(crate) type Action = Box<dyn FnOnce(&mut World) + Send>;
 
+/// A defect that is put into the store on purpose, to see that the checks find it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plant {
+    /// It forgets ids, so that a retry makes a second entry.
+    ForgetsIds,
+    /// It says that it stored what it didn't, now and then.
+    LosesAcknowledged,
+    /// One of the lines swaps the texts of entries now and then.
+    Swaps,
+    /// It trims its log without saying so.
+    TrimsInSilence,
+}
+
+impl Plant {
+    /// All of them, with their names on the command line.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("forgets-ids", Self::ForgetsIds),
+        ("loses-acknowledged", Self::LosesAcknowledged),
+        ("swaps", Self::Swaps),
+        ("trims-in-silence", Self::TrimsInSilence),
+    ];
+}
+
 /// Everything outside of the instances and their clients.
 pub struct World {
     pub(crate) now: Duration,
@@ -22,6 +45,10 @@ pub struct World {
     pub(crate) frozen_until: Duration,
     /// Whether everything happens at once, without delays: for tests of the store alone.
     pub(crate) prompt: bool,
+    /// A defect that is there on purpose.
+    pub(crate) plant: Option<Plant>,
+    /// Whether the log ever lost anything.
+    pub(crate) forgot: bool,
     /// Promises that were broken.
     pub(crate) violations: Vec<String>,
     waiting: BTreeMap<(Duration, u64), Action>,
@@ -42,6 +69,8 @@ impl World {
             lines: Vec::new(),
             frozen_until: Duration::ZERO,
             prompt: false,
+            plant: None,
+            forgot: false,
             violations: Vec::new(),
             waiting: BTreeMap::new(),
             number: 0,

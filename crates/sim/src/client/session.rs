@@ -132,6 +132,11 @@ impl Session {
     fn end(&mut self, how: Disturbance, now: Duration, chance: &mut Chance) -> Vec<Heard> {
         let Some(mut transport) = self.transport.take() else { return Vec::new() };
         match how {
+            Disturbance::Pause => {
+                transport.stall(now + chance.millis(50, 3_000));
+                self.transport = Some(transport);
+                return Vec::new();
+            }
             Disturbance::Cut => {}
             Disturbance::Silence => {
                 transport.stall(Duration::MAX);

@@ -91,9 +91,21 @@ impl Stock {
                 self.back_at = self.back_at.max(turn.now + self.chance.millis(0, 400));
             }
             Heard::Event(event) => self.event(&event, turn),
-            Heard::Answer(_, answer) => {
-                self.tally.acknowledged += u64::from(answer["ok"] == true);
-            }
+            Heard::Answer(_, answer) if answer["ok"] == true => self.acknowledged(&answer, turn),
+            Heard::Answer(..) => {}
+        }
+    }
+
+    fn acknowledged(&mut self, answer: &Value, turn: &Turn<'_>) {
+        self.tally.acknowledged += 1;
+        let world = &mut turn.world.lock();
+        let (epoch, offset) = (answer["epoch"].as_str(), answer["offset"].as_u64());
+        let (epoch, offset) = (epoch.unwrap_or_default(), offset.unwrap_or_default());
+        let record = world.store.ever(epoch, LOBBY, offset);
+        if record.is_none_or(|record| answer["id"] != *record.id) {
+            let what =
+                format_args!("{} was acknowledged by {answer}, which is no entry", self.name);
+            world.violated("P3 no loss", what);
         }
     }
 

@@ -1,13 +1,13 @@
 //! What one instance hears of the partitions that it follows. Deliveries come in order and at
 //! most once, unless the weather is bad; a cut is told of sooner or later.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use broker::{Delivery, Partition};
+use broker::{Delivery, Partition, Record};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::Line;
-use crate::world::World;
+use crate::world::{Plant, World};
 
 /// All that one line hears.
 #[derive(Default)]
@@ -121,11 +121,24 @@ impl World {
         if self.chance.per_mille(weather.late) {
             arrives += self.chance.millis(1, 900);
         }
+        let delivery = &self.swapped(delivery);
         self.deliver_at(arrives, line, generation, partition, delivery.clone());
         if self.chance.per_mille(weather.double) {
             let again = arrives + self.chance.millis(0, 500);
             self.deliver_at(again, line, generation, partition, delivery.clone());
         }
+    }
+
+    /// The same, unless it is a defect that is there on purpose.
+    fn swapped(&mut self, delivery: &Delivery) -> Delivery {
+        if let Delivery::Entry(epoch, record) = delivery
+            && self.plant == Some(Plant::Swaps)
+            && self.chance.per_mille(20)
+        {
+            let id = record.id.chars().rev().collect::<String>().into();
+            return Delivery::Entry(*epoch, Arc::new(Record { id, ..(**record).clone() }));
+        }
+        delivery.clone()
     }
 
     fn deliver_at(

@@ -2,12 +2,12 @@
 //! have waited too long. Like a real connection, a cut one may still have delivered the first of
 //! what was under way.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use broker::{Answer, AppendError, Appended, Delivery, Draft, Partition};
+use broker::{Answer, AppendError, Appended, Delivery, Draft, Head, Partition, Record};
 use tokio::sync::oneshot;
 
-use crate::world::World;
+use crate::world::{Plant, World};
 
 /// Appends that may wait on one line.
 const PENDING_MAX: usize = 10_000;
@@ -94,7 +94,7 @@ impl World {
     fn carry_out(&mut self, line: usize, generation: u64, number: u64, draft: &Draft) {
         let partition = self.store.home(&draft.room);
         let name = self.lines[line].name.clone();
-        let stored = self.store.append(draft, self.now);
+        let stored = self.store_or_plant(draft);
         let answer = match stored {
             Ok((appended, record)) => {
                 let Appended { seq, offset, duplicate, .. } = appended;
@@ -125,6 +125,23 @@ impl World {
                 let _ = pending.answer.send(answer);
             }
         });
+    }
+
+    fn store_or_plant(
+        &mut self,
+        draft: &Draft,
+    ) -> Result<(Appended, Option<Arc<Record>>), AppendError> {
+        match self.plant {
+            Some(Plant::ForgetsIds) => self.store.forget_ids(&draft.room),
+            Some(Plant::LosesAcknowledged) if self.chance.per_mille(20) => {
+                let partition = self.store.home(&draft.room);
+                let Head { epoch, seq } = self.store.head(partition).expect("it exists");
+                let (at, duplicate) = (0, false);
+                return Ok((Appended { epoch, seq, offset: 1, at, duplicate }, None));
+            }
+            _ => {}
+        }
+        self.store.append(draft, self.now)
     }
 
     fn give_up(&mut self, line: usize, partition: u16, number: u64) {

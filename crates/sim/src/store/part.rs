@@ -246,6 +246,13 @@ impl Part {
         self.rooms.iter().map(shown).collect()
     }
 
+    /// A defect, on purpose.
+    pub(super) fn forget_ids(&mut self, room: &str) {
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.ids.clear();
+        }
+    }
+
     /// What is left when all behind a seq is lost.
     pub(super) fn rolled_back(&self, epoch: Epoch, up_to: u64) -> Self {
         let mut left = self.clone();

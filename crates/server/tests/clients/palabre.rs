@@ -57,7 +57,23 @@ impl Client {
     pub async fn read(&mut self) {
         let next = tokio::time::timeout(DEADLINE, self.socket.next()).await;
         let message = next.expect("something comes").expect("the connection lives").unwrap();
-        let text = message.into_text().unwrap();
+        self.take(message.to_text().unwrap()).await;
+    }
+
+    /// Reads until the connection ends.
+    pub async fn until_closed(&mut self) {
+        loop {
+            let next = tokio::time::timeout(DEADLINE, self.socket.next()).await;
+            match next.expect("something comes") {
+                Some(Ok(message)) if message.is_text() => {
+                    self.take(message.to_text().unwrap()).await;
+                }
+                _ => return,
+            }
+        }
+    }
+
+    async fn take(&mut self, text: &str) {
         if text == "2" {
             self.write("3".into()).await;
         } else if let Some(event) = text.strip_prefix("42") {

@@ -96,7 +96,8 @@ async fn run(args: &ChaosArgs, scenario: Scenario) -> anyhow::Result<Verdict> {
         let has_healed = waited(patience, || board.waiting_since(lifted) == 0).await;
         let healed_ms = has_healed.then(|| board.now() - lifted);
         faults.push(Fault { at_ms: from, lasted_ms: lifted - from, healed_ms });
-        eprintln!("{}: round {}, healed {healed_ms:?} ms", scenario.name(), round + 1);
+        let how = healed_ms.map_or("not healed".into(), |ms| format!("healed after {ms} ms"));
+        eprintln!("{}: round {}, {how}", scenario.name(), round + 1);
         faults::undo(scenario, round, &mut world).await?;
         let after = board.now() + BETWEEN_MS;
         waited(patience, || board.waiting_since(after) == 0).await;

@@ -31,7 +31,7 @@ pub struct ChaosArgs {
     pub palabre_clients: u32,
 
     /// Messages per second, over all clients
-    #[arg(long, value_name = "R", default_value_t = 100.0, value_parser = crate::args::positive)]
+    #[arg(long, value_name = "R", default_value_t = 50.0, value_parser = crate::args::positive)]
     pub rate: f64,
 
     /// How often each scenario does what it does

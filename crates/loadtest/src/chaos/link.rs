@@ -19,7 +19,7 @@ const QUEUE: usize = 4_096;
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// What the kernel holds for a client that is meant to fall behind soon.
-const SMALL_BUFFER: u32 = 16 * 1024;
+const SMALL_BUFFER: u32 = 128 * 1024;
 
 /// How long a link may take to be opened.
 const OPEN_WAIT: Duration = Duration::from_secs(10);

@@ -158,9 +158,15 @@ impl Server {
         let (chat, tracked) = (Arc::new(chat), tasks.clone());
         let layer =
             SocketLayer::new(chat, &limits, hub.clone(), gateway_metrics.clone(), tracked.clone());
-        let layer = Arc::new(layer);
-        let gateway =
-            Gateway::new(limits, layer, site, hub, gateway_metrics, tracked, stop.clone());
+        let gateway = Gateway::new(
+            limits,
+            Arc::new(layer),
+            site,
+            hub,
+            gateway_metrics,
+            tracked,
+            stop.clone(),
+        );
         if let Some(listener) = peer_listener {
             peers::join(&gateway, listener, config, &neighbours, keys.forward, &tasks, &ended);
         }

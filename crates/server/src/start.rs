@@ -101,12 +101,7 @@ impl Server {
         let peer_listener = peers::listen(config)?;
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
         let (leaving, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let mut registry = Registry::with_prefix("palabre");
-        let metrics = Arc::new(Metrics::new(&mut registry));
-        let hub_metrics = hub::Metrics::new();
-        hub_metrics.register(&mut registry);
-        let gateway_metrics = gateway::Metrics::new();
-        gateway_metrics.register(&mut registry);
+        let (registry, metrics, hub_metrics, gateway_metrics) = all_metrics();
 
         let instance = config.instance.clone().unwrap_or_else(|| listen::instance_name(&address));
         let canary: Box<str> = format!("{instance}#{}", identity::random_text::<6>()).into();
@@ -158,15 +153,9 @@ impl Server {
         let (chat, tracked) = (Arc::new(chat), tasks.clone());
         let layer =
             SocketLayer::new(chat, &limits, hub.clone(), gateway_metrics.clone(), tracked.clone());
-        let gateway = Gateway::new(
-            limits,
-            Arc::new(layer),
-            site,
-            hub,
-            gateway_metrics,
-            tracked,
-            stop.clone(),
-        );
+        let layer = Arc::new(layer);
+        let gateway =
+            Gateway::new(limits, layer, site, hub, gateway_metrics, tracked, stop.clone());
         if let Some(listener) = peer_listener {
             peers::join(&gateway, listener, config, &neighbours, keys.forward, &tasks, &ended);
         }
@@ -196,6 +185,17 @@ impl Server {
         self.tasks.close();
         self.tasks.wait().await;
     }
+}
+
+/// What the parts of an instance count, and where all of it is read.
+fn all_metrics() -> (Registry, Arc<Metrics>, hub::Metrics, gateway::Metrics) {
+    let mut registry = Registry::with_prefix("palabre");
+    let metrics = Arc::new(Metrics::new(&mut registry));
+    let hub_metrics = hub::Metrics::new();
+    hub_metrics.register(&mut registry);
+    let gateway_metrics = gateway::Metrics::new();
+    gateway_metrics.register(&mut registry);
+    (registry, metrics, hub_metrics, gateway_metrics)
 }
 
 /// Registers this life of the instance, and knows the others.

@@ -129,8 +129,10 @@ fn used_memory(address: &str) -> Outcome<u64> {
 /// Carries out a command whose reply is one text or number.
 fn command(address: &str, words: &[&str]) -> Outcome<String> {
     let mut stream = TcpStream::connect(address)?;
-    let words: String = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
-    write!(stream, "*{}\r\n{words}", words.matches('$').count())?;
+    write!(stream, "*{}\r\n", words.len())?;
+    for word in words {
+        write!(stream, "${}\r\n{word}\r\n", word.len())?;
+    }
     let mut replies = BufReader::new(stream);
     let mut line = String::new();
     replies.read_line(&mut line)?;

@@ -1,10 +1,11 @@
-//! The log in a standalone Redis, shared by any number of instances.
+//! The log in a Redis, standalone or watched by sentinels, shared by any number of instances.
 //!
 //! Appends go through one [`lane`] per partition and one script, which finds the id, takes the
 //! next place, stores and publishes in one step. Every partition has one [`subscription`], whose
 //! connection is supervised here. Whatever else is asked goes through one [`reader`]. Only this
 //! module and those below it know Redis. Which server is the master, and which slot a key has, is
-//! decided where a [`link`] is opened: Sentinel and Cluster have their place there.
+//! decided where a [`link`] is opened: sentinels are asked there, and Cluster has its place. A Redis
+//! that takes over, or is started again, may lack the newest entries: [`repair`] puts them back.
 //!
 //! # Layout, schema version 1
 //!
@@ -13,13 +14,15 @@
 //!
 //! | key | what |
 //! |---|---|
-//! | `palabre:{p0}` | hash: `epoch`; `seq` and `at`, the newest entry's; `log_first`, the first seq that the log keeps; `schema`; `partitions`, how many there are; `replication`, the replication id of the Redis that made it, for telling a failover |
+//! | `palabre:{p0}` | hash: `epoch`; `seq` and `at`, the newest entry's; `log_first`, the first seq that the log keeps; `schema`; `partitions`, how many there are; `life`, the epoch in which it was made, which its rooms name; `replication`, the replication id of the Redis that it is in: in another one it is doubted; `beat`, when an instance was last heard |
 //! | `palabre:secret` | what the instances sign with, 32 bytes |
 //! | `palabre:{instances}` | sorted set: score the time at which its lease ends, member an instance's id |
 //! | `palabre:{instances}:about` | hash: an instance's id to what it says of itself |
 //! | `palabre:session:<key>` | a session's record: `<bytes of owner>:<owner>`, the same of the owner before where it was claimed, and the session. It ends by itself |
 //! | `…:log` | stream, id `<seq>-0`, field `e` a record: the window for repair and recovery |
 //! | `…:redacted` | sorted set: score seq, member the record with a tombstone that took the place of the one in the log |
+//! | `…:repair` | while it is doubted, hash: `for`, the Redis that it is in now; `needs:<instance>` and `has:<instance>`, who must attest and who has; `newest`, the newest seq that anybody knows; `conflict`; `put_back`, how many entries were |
+//! | `…:offers` | the same, hash: a seq to the entry that is to be put back there, as in [`publication`] |
 //! | `…:rooms` | sorted set: score the time of its newest entry, or else of its making, member a room |
 //! | `…:due` | sorted set: score the time, member a room that the sweeper must look at then |
 //! | `…:room:<room>` | hash: `epoch`, the life of the partition that it belongs to; `offset` and `seq` of its newest entry; `first`, the first offset that it keeps, and `first_at`, its time; `ids_from`, the first offset whose id is remembered; where it was made, `about`, what is known of it, and `made_by`, the random name of the call |
@@ -32,15 +35,17 @@
 //! `:` and the number of the database. Mail goes over `palabre:mail:0`, where 0 is the number of the
 //! database, to all, and over `palabre:mail:0:<id>` to one instance.
 //!
-//! A room's hash that names another epoch than the partition's is a leftover: it counts as
-//! missing, and is deleted when the room is used or swept. So a partition that lost its hash gets
-//! a new epoch in one step, without a search for its rooms. A text that was redacted can't be read
+//! A room's hash that names another life than the partition's is a leftover: it counts as missing,
+//! and is deleted when the room is used or swept. So a partition that lost its hash begins anew in
+//! one step, without a search for its rooms. A partition that only may lack entries after a repair
+//! gets a new epoch and lives on. A text that was redacted can't be read
 //! any more, but Redis frees its bytes only with the stream node around them (100 entries), and in
 //! an append-only file at its next rewrite.
 //!
 //! A user with an ACL of its own needs the keys `~palabre:*` and the channels `&palabre:*` (or
 //! another prefix), and `+@hash +@stream +@sortedset +@scripting +@pubsub +@connection +del
-//! +exists +get +getrange +set +pexpire +time +info +config|get`.
+//! +exists +get +getrange +set +pexpire +time +info +config|get`; and on
+//! sentinels `+sentinel|get-master-addr-by-name`.
 //!
 //! What has passed a limit is never shown: whoever reads drops it first. Appends drop what exceeds
 //! the number, the [`sweeper`] what exceeds the age in rooms where nothing happens, and the ids
@@ -61,6 +66,7 @@ mod opening;
 mod publication;
 mod read;
 mod reader;
+mod repair;
 mod reply;
 mod rooms;
 mod script;
@@ -68,6 +74,7 @@ mod sessions;
 mod shared;
 mod subscription;
 mod sweeper;
+mod tail;
 
 use std::{future::Future, sync::Arc};
 
@@ -79,7 +86,7 @@ pub use self::counters::Counts;
 use self::{
     address::Address,
     health::Health,
-    instances::InstanceKeys,
+    instances::{InstanceKeys, Roster},
     keys::Keys,
     lane::Lane,
     reader::{Again, Reader},
@@ -105,7 +112,9 @@ const PREFIX_MAX: usize = 64;
 #[derive(Clone)]
 pub struct Config {
     /// `redis://[[user]:password@]host[:port][/database]`, or
-    /// `redis+unix:///path[?db=…&user=…&pass=…]`.
+    /// `redis+unix:///path[?db=…&user=…&pass=…]`, or
+    /// `redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/master[/database]`, where the
+    /// login is the master's, and the sentinels' own if they ask for one.
     pub url: String,
     /// What all keys and channels begin with; `palabre` by default.
     pub prefix: String,
@@ -139,7 +148,7 @@ pub enum ConfigError {
     Prefix,
 }
 
-/// The broker over a standalone Redis.
+/// The broker over a Redis.
 pub struct Redis {
     shared: Arc<Shared>,
     lanes: Vec<Arc<Lane>>,
@@ -154,7 +163,7 @@ impl Redis {
     /// Checks the configuration and starts to connect in the background. Never waits for Redis;
     /// [`Broker::state`] tells how far it is. Must be called inside a Tokio runtime.
     pub fn start(config: Config, tasks: &TaskTracker) -> Result<Arc<Self>, ConfigError> {
-        let address = Address::parse(&config.url)?;
+        let address = Arc::new(Address::parse(&config.url)?);
         if !(1..=PARTITIONS_MAX).contains(&config.partitions) {
             return Err(ConfigError::Partitions(config.partitions));
         }
@@ -168,17 +177,16 @@ impl Redis {
             let keys = Keys::new(&config.prefix, Partition(number), database);
             Known::new(Partition(number), keys)
         };
-        let reader =
-            Reader::new(&address).map_err(|error| ConfigError::Url(error.category().to_owned()))?;
         let shared = Arc::new(Shared {
             partitions: (0..config.partitions).map(known).collect(),
             health: Health::new(address.to_string()),
+            reader: Reader::new(address.clone()),
             address,
             limits: config.limits,
             counters: counters::Counters::default(),
-            reader,
             secret_key: format!("{}:secret", config.prefix),
             instances: InstanceKeys::new(&config.prefix),
+            roster: parking_lot::Mutex::new(Roster::new()),
             session_prefix: format!("{}:session:", config.prefix),
             mail_channel: format!("{}:mail:{database}", config.prefix),
             stop: CancellationToken::new(),

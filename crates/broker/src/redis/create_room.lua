@@ -9,7 +9,7 @@ local schema, room_name, about, call = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 local head, instead = load_head(keys.partition, schema)
 if not head then return instead end
-local room, stale = load_room(keys, head.epoch)
+local room, stale = load_room(keys, head.life)
 if room then
   local is_ours = redis.call('HGET', keys.room, 'made_by') == call
   return { 'made', is_ours and 1 or 0 }
@@ -17,7 +17,7 @@ end
 if stale then
   redis.call('DEL', keys.room, keys.entries, keys.ids, keys.targets, keys.redacted)
 end
-local failed = write({ 'DEL', keys.room }, 'HSET', keys.room, 'epoch', head.epoch, 'offset', 0,
+local failed = write({ 'DEL', keys.room }, 'HSET', keys.room, 'epoch', head.life, 'offset', 0,
     'seq', 0, 'first', 1, 'first_at', 0, 'ids_from', 1, 'about', about, 'made_by', call)
   or write(nil, 'ZADD', keys.rooms, math.max(now_ms(), head.at), room_name)
 return failed or { 'made', 1 }

@@ -1,9 +1,11 @@
--- Publishes that an instance lives, with the head at this moment.
+-- Publishes that an instance lives, with the head at this moment, and notes the time.
 
 local partition = KEYS[1]
 local schema, channel, instance = ARGV[1], ARGV[2], ARGV[3]
 
 local head, instead = load_head(partition, schema)
 if not head then return instead end
+local now = now_ms()
+redis.call('HSET', partition, 'beat', now)
 redis.call('PUBLISH', channel, '1w ' .. head.epoch .. ' ' .. text(head.seq) .. '\n' .. instance)
-return { 'open', head.epoch, head.seq, now_ms() }
+return { 'open', head.epoch, head.seq, now }

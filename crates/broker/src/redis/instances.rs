@@ -1,6 +1,9 @@
 //! The registry of the instances: leases by Redis' own clock.
 
+use std::{collections::BTreeSet, time::Duration};
+
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::{
     Redis,
@@ -9,7 +12,10 @@ use super::{
     script,
     shared::Shared,
 };
-use crate::{Answer, Error, Instance, Instances};
+use crate::{Answer, Epoch, Error, Instance, Instances};
+
+/// How long a lease that has ended is kept for the repair of a log.
+const ENDED_KEPT: Duration = Duration::from_hours(1);
 
 /// The keys of the registry; they share a hash tag.
 pub(super) struct InstanceKeys {
@@ -22,12 +28,71 @@ impl InstanceKeys {
         let leases = format!("{prefix}:{{instances}}");
         Self { abouts: format!("{leases}:about"), leases }
     }
+
+    pub(super) fn leases(&self) -> &str {
+        &self.leases
+    }
+}
+
+/// Who lives, as this instance was told when it renewed its own lease. Whoever is missing in an
+/// answer counts as living on until this instance has itself been renewing for a full lease: a
+/// Redis that was away lets all leases end at once.
+#[derive(Debug)]
+pub(super) struct Roster {
+    me: Box<str>,
+    living: BTreeSet<Box<str>>,
+    /// Since when no renewal has failed or was left out, and when the last one was.
+    steady: Option<(Instant, Instant)>,
+}
+
+impl Roster {
+    /// Of an instance that is not registered, and is called something all the same.
+    pub(super) fn new() -> Self {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).expect("the system gives random bytes");
+        let me = format!("unregistered {}", Epoch::from_random(random)).into();
+        Self { me, living: BTreeSet::new(), steady: None }
+    }
+
+    /// What this instance is called.
+    pub(super) fn me(&self) -> Box<str> {
+        self.me.clone()
+    }
+
+    /// The others that may live.
+    pub(super) fn others(&self) -> impl Iterator<Item = String> {
+        self.living.iter().filter(|id| **id != self.me).map(ToString::to_string)
+    }
+
+    fn renewed(&mut self, me: &Instance, all: &[Instance], lease: Duration, now: Instant) {
+        self.me.clone_from(&me.id);
+        let steady = self.steady.filter(|(_, last)| now - *last < lease);
+        let since = steady.map_or(now, |(since, _)| since);
+        self.steady = Some((since, now));
+        if now - since >= lease {
+            self.living.clear();
+        }
+        self.living.extend(all.iter().map(|instance| instance.id.clone()));
+    }
+
+    fn failed(&mut self) {
+        self.steady = None;
+    }
 }
 
 impl Instances for Redis {
     fn renew(&self, me: &Instance) -> Answer<Result<Vec<Instance>, Error>> {
         let me = me.clone();
-        self.ask(me.check().map(|()| 0), |shared, _| async move { renew(&shared, &me).await })
+        self.ask(me.check().map(|()| 0), |shared, _| async move {
+            let renewed = renew(&shared, &me).await;
+            let mut roster = shared.roster.lock();
+            match &renewed {
+                Ok(all) => roster.renewed(&me, all, shared.limits.lease, Instant::now()),
+                Err(_) => roster.failed(),
+            }
+            drop(roster);
+            renewed
+        })
     }
 
     fn resign(&self, id: &str) -> Answer<Result<(), Error>> {
@@ -44,7 +109,7 @@ impl Instances for Redis {
 async fn renew(shared: &Shared, me: &Instance) -> Result<Vec<Instance>, Error> {
     let InstanceKeys { leases, abouts } = &shared.instances;
     let mut call = script::RENEW.call(&[leases, abouts]);
-    call.arg(&*me.id).arg(&me.about[..]).arg(millis(shared.limits.lease));
+    call.arg(&*me.id).arg(&me.about[..]).arg(millis(shared.limits.lease)).arg(millis(ENDED_KEPT));
     let Reply::Said(_, mut fields) = shared.reader.run(&script::RENEW, &call).await? else {
         return Err(strange());
     };

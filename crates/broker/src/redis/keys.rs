@@ -11,6 +11,8 @@ pub(super) struct Keys {
     pub(super) redacted: String,
     pub(super) due: String,
     pub(super) rooms: String,
+    pub(super) repair: String,
+    pub(super) offers: String,
     /// Bears the number of the database, since Pub/Sub knows no databases.
     pub(super) channel: String,
 }
@@ -33,6 +35,8 @@ impl Keys {
             redacted: format!("{stem}:redacted"),
             due: format!("{stem}:due"),
             rooms: format!("{stem}:rooms"),
+            repair: format!("{stem}:repair"),
+            offers: format!("{stem}:offers"),
             channel: format!("{stem}:{database}"),
             partition: stem,
         }

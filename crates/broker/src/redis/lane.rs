@@ -83,9 +83,9 @@ impl Lane {
                 () = self.shared.stop.cancelled() => break,
             };
             let (ended, worked) = match opened {
-                Ok((link, clock)) => {
+                Ok(opened) => {
                     self.shared.health.up(self.health);
-                    Session::new(&self, link, clock).serve().await
+                    Session::new(&self, opened).serve().await
                 }
                 Err(why) => (Ended::Lost(why), false),
             };
@@ -100,9 +100,9 @@ impl Lane {
         backlog.fail_all();
     }
 
-    async fn open(&self, failures: u32) -> Result<(super::link::Link, opening::Clock), Error> {
+    async fn open(&self, failures: u32) -> Result<opening::Opened, Error> {
         sleep(backoff::wait_after(failures)).await;
-        opening::open(&self.shared, self.known()).await
+        opening::open(&self.shared, self.known(), self.health).await
     }
 
     /// Puts everything in line again. Says whether the lane ends.

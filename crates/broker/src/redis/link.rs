@@ -4,6 +4,7 @@
 //! know.
 
 mod framing;
+mod sentinel;
 
 use std::time::Duration;
 
@@ -48,6 +49,14 @@ pub(super) struct Requests {
     outbox: BytesMut,
 }
 
+/// Where the Redis is that takes entries now.
+pub(super) async fn master_of(address: &Address) -> Result<ConnectionAddr, Error> {
+    match address.target() {
+        Ok(target) => Ok(target.clone()),
+        Err(sentinels) => sentinel::ask(sentinels, address.credentials()).await,
+    }
+}
+
 fn lost(why: impl std::fmt::Display) -> Error {
     Error::Unavailable(why.to_string())
 }
@@ -61,24 +70,13 @@ impl Link {
     }
 
     async fn connect(address: &Address, name: &str) -> Result<Self, Error> {
-        let socket: Box<dyn Socket> = match address.target() {
-            ConnectionAddr::Tcp(host, port) => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(lost)?;
-                stream.set_nodelay(true).map_err(lost)?;
-                Box::new(stream)
-            }
-            ConnectionAddr::Unix(path) => Box::new(UnixStream::connect(path).await.map_err(lost)?),
-            _ => return Err(lost("this kind of address is not supported")),
-        };
-        let (reading, writing) = tokio::io::split(socket);
-        let mut link = Self {
-            replies: Replies { socket: reading, inbox: BytesMut::new() },
-            requests: Requests { socket: writing, outbox: BytesMut::new() },
-        };
+        let target = master_of(address).await?;
+        let mut link = Self::to(&target).await?;
         if let Some((user, password)) = address.credentials() {
-            let mut auth = redis::cmd("AUTH");
-            auth.arg(user).arg(password);
-            link.ask(&auth).await?;
+            link.authenticate(user, password).await?;
+        }
+        if address.target().is_err() {
+            sentinel::expect_master(&mut link).await?;
         }
         if address.database() != 0 {
             link.ask(redis::cmd("SELECT").arg(address.database())).await?;
@@ -90,6 +88,30 @@ impl Link {
             Value::ServerError(refusal) if refusal.code() == "NOAUTH" => Err(refused(&refusal)),
             _ => Ok(link),
         }
+    }
+
+    async fn authenticate(&mut self, user: Option<&str>, password: &str) -> Result<(), Error> {
+        let mut auth = redis::cmd("AUTH");
+        auth.arg(user).arg(password);
+        self.ask(&auth).await.map(drop)
+    }
+
+    /// A connection on which nothing was said yet.
+    async fn to(target: &ConnectionAddr) -> Result<Self, Error> {
+        let socket: Box<dyn Socket> = match target {
+            ConnectionAddr::Tcp(host, port) => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(lost)?;
+                stream.set_nodelay(true).map_err(lost)?;
+                Box::new(stream)
+            }
+            ConnectionAddr::Unix(path) => Box::new(UnixStream::connect(path).await.map_err(lost)?),
+            _ => return Err(lost("this kind of address is not supported")),
+        };
+        let (reading, writing) = tokio::io::split(socket);
+        Ok(Self {
+            replies: Replies { socket: reading, inbox: BytesMut::new() },
+            requests: Requests { socket: writing, outbox: BytesMut::new() },
+        })
     }
 
     /// Sends a request and waits for its reply. Only while no other reply is due.

@@ -6,12 +6,14 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::{
+    health::LinkNumber,
     link::Link,
-    reply::{Reply, strange},
+    repair::{self, Doubted},
+    reply::{self, Reply, strange},
     script,
     shared::{Known, OpenBy, Shared, first_time},
 };
-use crate::Error;
+use crate::{Error, Head};
 
 /// The oldest Redis that has what the scripts use (exclusive ranges, `MINID`, `ZADD LT`).
 const OLDEST: (u32, u32) = (6, 2);
@@ -36,25 +38,49 @@ impl Clock {
     }
 }
 
-/// Connects for the appends of a partition.
-pub(super) async fn open(shared: &Shared, known: &Known) -> Result<(Link, Clock), Error> {
+/// Connects for the appends of a partition, and has its log checked where that is needed.
+/// `health` is told if that takes time.
+pub(super) async fn open(
+    shared: &Shared,
+    known: &Known,
+    health: LinkNumber,
+) -> Result<Opened, Error> {
     let name = format!("palabre-lane-p{}", known.number.0);
     let mut link = Link::open(&shared.address, &name).await?;
-    let replication = check_server(shared, &mut link).await?;
+    check_server(shared, &mut link).await?;
     link.ask(&script::APPEND.load()).await?;
-    let call = known.open(OpenBy::Text, &replication, shared.partitions.len());
-    match Reply::read(link.exchange(&call).await?)? {
-        Reply::Said(_, mut fields) => {
-            known.learn(fields.epoch()?);
-            let _seq = fields.number()?;
-            Ok((link, Clock::new(fields.number()?)))
+    loop {
+        let call = known.open(OpenBy::Text, shared.partitions.len());
+        let Reply::Said(word, mut fields) = Reply::read(link.exchange(&call).await?)? else {
+            return Err(strange());
+        };
+        let head = Head { epoch: fields.epoch()?, seq: fields.number()? };
+        if word == "doubted" {
+            let doubted = Doubted { head, beat: fields.number()? };
+            let waits = || shared.health.down(health, reply::doubted());
+            repair::settle(shared, known, &mut link, doubted, waits).await?;
+            continue;
         }
-        Reply::Missing => Err(strange()),
+        known.learn_head(head);
+        let clock = Clock::new(fields.number()?);
+        let server = fields.text()?;
+        if server.is_empty() && first_time(&shared.said.server_unknown) {
+            warn!("INFO is not permitted: a failover that loses entries can't be noticed");
+        }
+        return Ok(Opened { link, clock, server });
     }
 }
 
-/// Checks what the server is and how it is set. Gives its replication id.
-async fn check_server(shared: &Shared, link: &mut Link) -> Result<String, Error> {
+/// A connection that appends can be sent over.
+pub(super) struct Opened {
+    pub(super) link: Link,
+    pub(super) clock: Clock,
+    /// The replication id of the Redis at the other end; nothing where it doesn't tell.
+    pub(super) server: String,
+}
+
+/// Checks what the server is and how it is set.
+async fn check_server(shared: &Shared, link: &mut Link) -> Result<(), Error> {
     let mut info = redis::cmd("INFO");
     let about = match link.exchange(&info).await? {
         Value::BulkString(text) => String::from_utf8_lossy(&text).into_owned(),
@@ -76,7 +102,7 @@ async fn check_server(shared: &Shared, link: &mut Link) -> Result<String, Error>
     if appendonly.is_some_and(|is| is != "yes") && first_time(&shared.said.not_durable) {
         warn!("appendonly is off: a crash of Redis loses entries since its last snapshot");
     }
-    Ok(of("master_replid").unwrap_or_default().to_owned())
+    Ok(())
 }
 
 /// A setting of the server; nothing where asking is not permitted.

@@ -156,14 +156,54 @@ local function write(taken_back_by, ...)
   back[#back + 1] = taken_back_by
 end
 
--- The head of a partition, if its schema is the one we know. Otherwise nothing, and what the
+-- What a restored entry's id stands for: nobody knows any more what exactly was sent under it.
+local ANY_CONTENT = '*'
+
+-- Reads a record: the room, the entry, and its bytes.
+local function read_record(record)
+  local length, start = string.match(record, '^(%d+)[^\n]*\n()')
+  if not length then error('DAMAGED: a record can not be read') end
+  local body = string.sub(record, start + length)
+  local entry = parse(body)
+  local bytes = string.sub(body, #string.match(body, '^[^\n]*\n') + #entry.user + #entry.id + 1)
+  return { room = string.sub(record, start, start + length - 1), entry = entry, bytes = bytes }
+end
+
+-- Reads what an instance offers: a tombstone for the entry's target, if it has one, and a record.
+local function read_offer(offer)
+  local length, start = string.match(offer, '^(%d*)\n()')
+  if not length then error('DAMAGED: an offer can not be read') end
+  if length == '' then return nil, string.sub(offer, start) end
+  return string.sub(offer, start, start + length - 1), string.sub(offer, start + length)
+end
+
+-- The replication id of this Redis; nothing, in a text, where asking is not permitted.
+local function server_id()
+  local is = redis.pcall('INFO', 'replication')
+  return type(is) == 'string' and string.match(is, 'master_replid:(%x+)') or ''
+end
+
+-- What a partition's hash says, if its schema is the one we know. Otherwise nothing, and what the
 -- script must answer instead.
-local function load_head(key, schema)
-  local is = redis.call('HMGET', key, 'epoch', 'schema', 'seq', 'at', 'log_first')
+local function read_head(key, schema)
+  local is = redis.call('HMGET', key, 'epoch', 'schema', 'seq', 'at', 'log_first', 'life',
+    'replication')
   if not is[1] then return nil, { 'missing' } end
   if is[2] ~= schema then return nil, { 'schema', is[2] or '' } end
   return {
     epoch = is[1], seq = whole(is[3], 'seq'), at = whole(is[4], 'at'),
-    log_first = whole(is[5], 'log_first'),
+    log_first = whole(is[5], 'log_first'), life = is[6] or is[1], replication = is[7] or '',
   }
+end
+
+-- The head of a partition, unless this Redis (`server`, where that is known) is not the one that
+-- the partition was in: then it may lack the newest entries, and must be settled first.
+local function load_head(key, schema, server)
+  local head, instead = read_head(key, schema)
+  if not head then return nil, instead end
+  server = server or server_id()
+  if server ~= '' and head.replication ~= '' and head.replication ~= server then
+    return nil, { 'doubted' }
+  end
+  return head
 end

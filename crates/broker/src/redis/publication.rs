@@ -7,6 +7,8 @@
 //!
 //! ```text
 //! publication: "1e " epoch " " record                         an entry
+//!              "1r " epoch " " bytes-of-tombstone "\n" tombstone record
+//!                                                             one that redacts its target
 //!              "1w " epoch " " seq "\n" instance              a watermark
 //!              "1s " bytes-of-room "\n" room bytes            a signal
 //! record:      bytes-of-room "\n" room body
@@ -14,12 +16,14 @@
 //!              user id bytes                                  target 0 stands for none
 //! ```
 //!
-//! `append.lua` and `prelude.lua` write the same forms.
+//! `store.lua` and `prelude.lua` write the same forms. An offer, which puts back what a Redis lacks,
+//! is `bytes-of-tombstone "\n" tombstone record`, without a number where there is no tombstone.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::tail::Kept;
 use crate::{Delivery, Epoch, Head, Record};
 
 /// What can't be read as a publication or a stored entry.
@@ -34,8 +38,21 @@ pub(super) fn signal(room: &str, bytes: &[u8]) -> Vec<u8> {
     publication
 }
 
+/// What came over the channel.
+pub(super) struct Decoded {
+    pub(super) delivery: Delivery,
+    /// What takes the place of the text that an entry redacts.
+    pub(super) tombstone: Option<Bytes>,
+}
+
+impl From<Delivery> for Decoded {
+    fn from(delivery: Delivery) -> Self {
+        Self { delivery, tombstone: None }
+    }
+}
+
 /// Reads whatever came over the channel.
-pub(super) fn decode(publication: Bytes) -> Result<Delivery, Undecodable> {
+pub(super) fn decode(publication: Bytes) -> Result<Decoded, Undecodable> {
     let mut rest = publication;
     let kind = rest.get(..3).ok_or(Undecodable)?;
     match kind {
@@ -46,7 +63,15 @@ pub(super) fn decode(publication: Bytes) -> Result<Delivery, Undecodable> {
                 return Err(Undecodable);
             }
             let record = record(&rest.split_off(17))?;
-            Ok(Delivery::Entry(epoch, Arc::new(record)))
+            Ok(Delivery::Entry(epoch, Arc::new(record)).into())
+        }
+        b"1r " => {
+            let (line, mut rest) = split_line(&rest)?;
+            let mut words = words(&line[3..])?;
+            let epoch = epoch(words.next().ok_or(Undecodable)?.as_bytes())?;
+            let tombstone = Some(take(&mut rest, number(words.next())?)?);
+            let delivery = Delivery::Entry(epoch, Arc::new(record(&rest)?));
+            Ok(Decoded { delivery, tombstone })
         }
         b"1w " => {
             let (line, instance) = split_line(&rest)?;
@@ -54,15 +79,34 @@ pub(super) fn decode(publication: Bytes) -> Result<Delivery, Undecodable> {
             let epoch = epoch(words.next().ok_or(Undecodable)?.as_bytes())?;
             let seq = number(words.next())?;
             let instance = text(&instance)?;
-            Ok(Delivery::Watermark { instance, head: Head { epoch, seq } })
+            Ok(Delivery::Watermark { instance, head: Head { epoch, seq } }.into())
         }
         b"1s " => {
             let (line, mut rest) = split_line(&rest)?;
             let room = take_text(&mut rest, number(words(&line[3..])?.next())?)?;
-            Ok(Delivery::Signal { room, bytes: rest })
+            Ok(Delivery::Signal { room, bytes: rest }.into())
         }
         _ => Err(Undecodable),
     }
+}
+
+/// Writes what puts back an entry.
+pub(super) fn offer(kept: &Kept) -> Vec<u8> {
+    let Record { seq, offset, at, room, user, id, target, bytes } = &*kept.record;
+    let mut offer = Vec::new();
+    if let Some(tombstone) = &kept.tombstone {
+        offer.extend_from_slice(tombstone.len().to_string().as_bytes());
+        offer.push(b'\n');
+        offer.extend_from_slice(tombstone);
+    } else {
+        offer.push(b'\n');
+    }
+    let (target, of_user, of_id) = (target.unwrap_or(0), user.len(), id.len());
+    let front =
+        format!("{}\n{room}{seq} {offset} {at} {target} {of_user} {of_id}\n{user}{id}", room.len());
+    offer.extend_from_slice(front.as_bytes());
+    offer.extend_from_slice(bytes);
+    offer
 }
 
 /// Reads an entry as the log keeps it.
@@ -107,11 +151,15 @@ fn epoch(bytes: &[u8]) -> Result<Epoch, Undecodable> {
 }
 
 fn take_text(rest: &mut Bytes, length: u64) -> Result<Box<str>, Undecodable> {
+    text(&take(rest, length)?)
+}
+
+fn take(rest: &mut Bytes, length: u64) -> Result<Bytes, Undecodable> {
     let length = usize::try_from(length).map_err(|_| Undecodable)?;
     if length > rest.len() {
         return Err(Undecodable);
     }
-    text(&rest.split_to(length))
+    Ok(rest.split_to(length))
 }
 
 #[cfg(test)]

@@ -1,25 +1,54 @@
 //! Reads pages of partitions and rooms.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use tokio::time::sleep;
 
 use super::{
     lane::request::millis,
     publication,
     reader::Again,
-    reply::{self, Fields, Reply, strange},
+    reply::{self, Fields, Reply, doubted, strange},
     script::{self, Code, SCHEMA},
     shared::{Known, OpenBy, Shared},
     sweeper::DROPPED_AT_ONCE,
 };
 use crate::{Error, Head, PAGE_MAX, PartitionPage, Range, Record, RoomPage, Secret, TARGETING_MAX};
 
+/// How often it is looked whether a partition is settled that was doubted, before it is said that it
+/// can't be read.
+const SETTLED_LOOKS: u32 = 40;
+
+/// How long is between two looks.
+const SETTLED_LOOK_EVERY: Duration = Duration::from_millis(50);
+
 /// Where the partition stands; makes it if there is none.
 pub(super) async fn head(shared: &Shared, known: &Known) -> Result<Head, Error> {
-    let call = known.open(OpenBy::Hash, "", shared.partitions.len());
-    match shared.reader.run(&script::OPEN, &call).await? {
+    let call = known.open(OpenBy::Hash, shared.partitions.len());
+    match settled(shared, known, &script::OPEN, &call).await? {
         Reply::Said(_, mut fields) => read_head(known, &mut fields),
-        Reply::Missing => Err(strange()),
+        Reply::Missing | Reply::Doubted => Err(strange()),
     }
+}
+
+/// Asks, and again for a while if the partition must be settled first. That is the lane's work.
+async fn settled(
+    shared: &Shared,
+    known: &Known,
+    code: &Code,
+    call: &redis::Cmd,
+) -> Result<Reply, Error> {
+    for _ in 0..SETTLED_LOOKS {
+        match shared.reader.run(code, call).await? {
+            Reply::Doubted => {}
+            Reply::Said(word, _) if word == "doubted" => {}
+            reply => return Ok(reply),
+        }
+        known.doubted.notify_one();
+        sleep(SETTLED_LOOK_EVERY).await;
+    }
+    Err(doubted())
 }
 
 /// Asks a script that needs the partition to exist, and makes it if there is none.
@@ -29,19 +58,21 @@ pub(super) async fn ask(
     code: &Code,
     call: &redis::Cmd,
 ) -> Result<(String, Fields), Error> {
-    if let Reply::Said(word, fields) = shared.reader.run(code, call).await? {
+    if let Reply::Said(word, fields) = settled(shared, known, code, call).await? {
         return Ok((word, fields));
     }
     head(shared, known).await?;
-    match shared.reader.run(code, call).await? {
+    match settled(shared, known, code, call).await? {
         Reply::Said(word, fields) => Ok((word, fields)),
-        Reply::Missing => Err(Error::Unavailable("the partition vanished again".into())),
+        Reply::Missing | Reply::Doubted => {
+            Err(Error::Unavailable("the partition vanished again".into()))
+        }
     }
 }
 
 pub(super) fn read_head(known: &Known, fields: &mut Fields) -> Result<Head, Error> {
     let head = Head { epoch: fields.epoch()?, seq: fields.number()? };
-    known.learn(head.epoch);
+    known.learn_head(head);
     Ok(head)
 }
 

@@ -11,7 +11,7 @@ local targeting_max, most = tonumber(ARGV[7]), tonumber(ARGV[8])
 
 local head, instead = load_head(partition, schema)
 if not head then return instead end
-local known = load_room(keys, head.epoch)
+local known = load_room(keys, head.life)
 local room = known or { offset = 0, seq = 0, first = 1, first_at = 0 }
 if trim_room(keys, room, now_ms(), room_entries, room_age, most, true) then return { 'again' } end
 

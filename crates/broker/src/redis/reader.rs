@@ -2,14 +2,14 @@
 //! share one multiplexed connection, which is made when it is needed and dropped at the first
 //! sign that it is broken.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use redis::{AsyncConnectionConfig, Client, Cmd, Value, aio::MultiplexedConnection};
 use tokio::{sync::Mutex, time::timeout};
 
 use super::{
     address::Address,
-    link::{ANSWER_WAIT, CONNECT_WAIT},
+    link::{ANSWER_WAIT, CONNECT_WAIT, master_of},
     reply,
     script::Code,
 };
@@ -27,9 +27,12 @@ pub(super) enum Again {
     No,
 }
 
+/// Codes by which Redis says that it is not, or not yet, the one to ask.
+const NOT_THE_ONE: [&str; 3] = ["READONLY", "LOADING", "MASTERDOWN"];
+
 /// The connection for questions.
 pub(super) struct Reader {
-    client: Client,
+    address: Arc<Address>,
     /// Held while connecting too, so that only one connection is made.
     current: Mutex<Current>,
 }
@@ -42,9 +45,8 @@ struct Current {
 }
 
 impl Reader {
-    pub(super) fn new(address: &Address) -> Result<Self, redis::RedisError> {
-        let client = Client::open(address.info().clone())?;
-        Ok(Self { client, current: Mutex::new(Current::default()) })
+    pub(super) fn new(address: Arc<Address>) -> Self {
+        Self { address, current: Mutex::new(Current::default()) }
     }
 
     /// Asks by a script, which is loaded if Redis does not know it, and can be run twice without
@@ -72,7 +74,14 @@ impl Reader {
         loop {
             let (number, mut connection) = self.connection().await?;
             match connection.send_packed_command(question).await {
-                Ok(value) => return Ok(value),
+                Ok(value) => {
+                    if let Value::ServerError(refusal) = &value
+                        && NOT_THE_ONE.contains(&refusal.code())
+                    {
+                        self.forget(number).await;
+                    }
+                    return Ok(value);
+                }
                 Err(error) if error.code().is_some() => return Err(reply::failed(&error)),
                 Err(error) => {
                     self.forget(number).await;
@@ -93,8 +102,10 @@ impl Reader {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_WAIT))
             .set_response_timeout(Some(ANSWER_WAIT));
-        let connection = self
-            .client
+        let target = timeout(CONNECT_WAIT, master_of(&self.address)).await;
+        let target = target.map_err(|_| Error::Unavailable("no connection in time".into()))??;
+        let connection = Client::open(self.address.info().clone().set_addr(target))
+            .map_err(|error| reply::failed(&error))?
             .get_multiplexed_async_connection_with_config(&config)
             .await
             .map_err(|error| reply::failed(&error))?;

@@ -6,6 +6,11 @@ use redis::{RedisError, ServerError, Value};
 use super::script::SCHEMA;
 use crate::{Epoch, Error};
 
+/// That a partition is not asked before its log is checked.
+pub(super) fn doubted() -> Error {
+    Error::Unavailable("the log is checked after a change of Redis".into())
+}
+
 /// What a script answered.
 #[derive(Debug)]
 pub(super) enum Reply {
@@ -13,6 +18,8 @@ pub(super) enum Reply {
     Said(String, Fields),
     /// The partition has no hash: it was never made, or its data was lost.
     Missing,
+    /// This Redis may lack the partition's newest entries, and is not asked before that is settled.
+    Doubted,
 }
 
 /// The values behind the word, taken one by one.
@@ -36,6 +43,7 @@ impl Reply {
         let word = fields.text()?;
         match word.as_str() {
             "missing" => Ok(Self::Missing),
+            "doubted" if fields.is_empty() => Ok(Self::Doubted),
             "schema" => Err(other_schema(&fields.text()?)),
             "partitions" => Err(Error::Damaged(format!(
                 "the log was made with {} partitions, and this instance is told of another number",

@@ -21,7 +21,7 @@ local list = {}
 local found = redis.call('ZREVRANGE', rooms, 0, limit, 'WITHSCORES')
 for i = 1, math.min(#found, 2 * limit), 2 do
   local name, key = found[i], partition .. ':room:' .. found[i]
-  local room = load_room({ room = key }, head.epoch)
+  local room = load_room({ room = key }, head.life)
   if room then
     for _, value in ipairs({ name, text(room.offset), found[i + 1], newest_of(name, room) }) do
       list[#list + 1] = value

@@ -18,7 +18,8 @@ macro_rules! scripts {
 }
 
 scripts! {
-    APPEND = "append.lua";
+    APPEND = "store.lua" "append.lua";
+    ATTEST = "attest.lua";
     CLAIM_SESSION = "session.lua" "claim_session.lua";
     CREATE_ROOM = "create_room.lua";
     FORGET_SESSION = "session.lua" "forget_session.lua";
@@ -31,6 +32,7 @@ scripts! {
     RENEW_SESSIONS = "session.lua" "renew_sessions.lua";
     RESIGN = "resign.lua";
     ROOMS = "rooms.lua";
+    SETTLE = "store.lua" "settle.lua";
     SWEEP = "sweep.lua";
     SWEEP_LOG = "sweep_log.lua";
 }

@@ -98,7 +98,7 @@ async fn renew(
 async fn run(shared: &Shared, code: &Code, call: &redis::Cmd) -> Result<(String, Fields), Error> {
     match shared.reader.run(code, call).await? {
         Reply::Said(word, fields) => Ok((word, fields)),
-        Reply::Missing => Err(strange()),
+        Reply::Missing | Reply::Doubted => Err(strange()),
     }
 }
 

@@ -1,20 +1,31 @@
 //! What the tasks of one broker share, and what is known of its partitions.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
-    address::Address, counters::Counters, health::Health, instances::InstanceKeys, keys::Keys,
-    reader::Reader, script,
+    address::Address,
+    counters::Counters,
+    health::Health,
+    instances::{InstanceKeys, Roster},
+    keys::Keys,
+    reader::Reader,
+    script,
+    tail::{Kept, Tail},
 };
-use crate::{Epoch, Limits, Partition};
+use crate::{Appended, Draft, Epoch, Head, Limits, Partition, Record};
 
 /// Shared by the lanes, the subscriptions, the sweeper and the broker itself.
 pub(super) struct Shared {
-    pub(super) address: Address,
+    pub(super) address: Arc<Address>,
     pub(super) limits: Limits,
     pub(super) partitions: Vec<Known>,
     pub(super) health: Health,
@@ -22,6 +33,8 @@ pub(super) struct Shared {
     pub(super) reader: Reader,
     pub(super) secret_key: String,
     pub(super) instances: InstanceKeys,
+    /// Who lives, as far as this instance was told. A few lines, and nothing in them blocks.
+    pub(super) roster: Mutex<Roster>,
     /// What the keys of session records begin with.
     pub(super) session_prefix: String,
     /// The channel of mail to all; with `:` and an id it is that instance's.
@@ -36,6 +49,7 @@ pub(super) struct Shared {
 #[derive(Default)]
 pub(super) struct Said {
     pub(super) policy_unknown: AtomicBool,
+    pub(super) server_unknown: AtomicBool,
     pub(super) not_durable: AtomicBool,
     pub(super) unpublished: AtomicBool,
 }
@@ -46,6 +60,10 @@ pub(super) struct Known {
     pub(super) keys: Keys,
     /// A few lines, and nothing in them blocks.
     epochs: Mutex<Epochs>,
+    /// The same.
+    tail: Mutex<Tail>,
+    /// Tells the lane that the partition is not in the Redis that the lane knows.
+    pub(super) doubted: Notify,
 }
 
 #[derive(Default)]
@@ -58,7 +76,13 @@ struct Epochs {
 
 impl Known {
     pub(super) fn new(number: Partition, keys: Keys) -> Self {
-        Self { number, keys, epochs: Mutex::default() }
+        Self {
+            number,
+            keys,
+            epochs: Mutex::default(),
+            tail: Mutex::default(),
+            doubted: Notify::new(),
+        }
     }
 
     pub(super) fn epoch(&self) -> Option<Epoch> {
@@ -82,13 +106,36 @@ impl Known {
         }
     }
 
+    /// Takes note of the head that Redis names.
+    pub(super) fn learn_head(&self, head: Head) {
+        self.learn(head.epoch);
+        self.tail.lock().reach(head);
+    }
+
+    /// Remembers an entry that was published.
+    pub(super) fn heard(&self, epoch: Epoch, record: &Arc<Record>, tombstone: Option<Bytes>) {
+        self.tail.lock().keep(epoch, record.clone(), tombstone);
+    }
+
+    /// Remembers an entry that was appended here.
+    pub(super) fn appended(&self, draft: Draft, appended: &Appended) {
+        self.tail.lock().keep_appended(draft, appended);
+    }
+
+    /// The newest seq that is known in a head's epoch, and the entries from there on.
+    pub(super) fn tail(&self, head: Head) -> (u64, Vec<Kept>) {
+        let tail = self.tail.lock();
+        (tail.newest(head.epoch), tail.from(head))
+    }
+
     /// Takes note that the partition is not there.
     pub(super) fn forget(&self) {
         self.epochs.lock().current = None;
     }
 
-    /// The call that says where the partition stands, and makes it if there is none.
-    pub(super) fn open(&self, by: OpenBy, replication: &str, partitions: usize) -> redis::Cmd {
+    /// The call that says where the partition stands, and makes it if there is none. If Redis knows
+    /// less of it than is known here, it is doubted.
+    pub(super) fn open(&self, by: OpenBy, partitions: usize) -> redis::Cmd {
         let mut random = [0; 16];
         getrandom::fill(&mut random).expect("the system gives random bytes");
         let Keys { partition, log, redacted, rooms, .. } = &self.keys;
@@ -102,7 +149,11 @@ impl Known {
             }
         };
         call.arg(script::SCHEMA).arg(Epoch::from_random(random).as_str());
-        call.arg(replication).arg(partitions);
+        call.arg(partitions);
+        match self.tail.lock().known() {
+            Some(Head { epoch, seq }) => call.arg(epoch.as_str()).arg(seq),
+            None => call.arg("").arg(0),
+        };
         call
     }
 }

@@ -19,7 +19,7 @@ use super::{
     followers::Followers,
     health::LinkNumber,
     listening::{Heard, Listening},
-    publication,
+    publication::{self, Decoded},
     shared::Shared,
 };
 use crate::{Delivery, Error};
@@ -128,7 +128,10 @@ impl Subscription {
     fn publish(&self, payload: Vec<u8>) {
         let length = payload.len();
         match publication::decode(Bytes::from(payload)) {
-            Ok(delivery) => {
+            Ok(Decoded { delivery, tombstone }) => {
+                if let Delivery::Entry(epoch, record) = &delivery {
+                    self.shared.partitions[self.partition].heard(*epoch, record, tombstone);
+                }
                 let overflowed = self.followers.deliver(&delivery);
                 if overflowed > 0 {
                     self.shared.counters.followers_overflowed.add(overflowed);

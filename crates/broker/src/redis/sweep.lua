@@ -11,7 +11,7 @@ local most = tonumber(ARGV[6])
 
 local head, instead = load_head(partition, schema)
 if not head then return instead end
-local room = load_room(keys, head.epoch)
+local room = load_room(keys, head.life)
 if not room then
   redis.call('DEL', keys.room, keys.entries, keys.ids, keys.targets, keys.redacted)
   redis.call('ZREM', due, room_name)

@@ -88,6 +88,6 @@ async fn sweep_room(shared: &Shared, known: &Known, room: &str) -> Result<bool, 
     call.arg(limits.room_entries).arg(millis(limits.room_age)).arg(DROPPED_AT_ONCE);
     match shared.reader.run(&script::SWEEP, &call).await? {
         Reply::Said(_, mut fields) => Ok(fields.number()? > 0),
-        Reply::Missing => Ok(false),
+        Reply::Missing | Reply::Doubted => Ok(false),
     }
 }

@@ -121,6 +121,9 @@ async fn a_lease_that_has_ended_leaves_nothing() {
     let mine = [instance("alive")];
     until("the end of the lease", async || within(long.renew(&mine[0])).await.unwrap() == mine)
         .await;
+    // It is kept for a while, and then goes too.
+    server.must(&["ZADD", "palabre:{instances}", "1", "dead"]);
+    within(long.renew(&mine[0])).await.unwrap();
     assert_eq!(server.must(&["HKEYS", "palabre:{instances}:about"]), "alive");
     within(long.resign("alive")).await.unwrap();
     assert_eq!(server.must(&["KEYS", "palabre:{instances}*"]), "");

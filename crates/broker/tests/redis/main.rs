@@ -7,6 +7,7 @@ mod away;
 mod bench;
 mod beside;
 mod conformance;
+mod failover;
 mod script;
 mod server;
 mod settings;

@@ -18,7 +18,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Server {
     directory: TempDir,
     port: u16,
-    options: Vec<String>,
+    arguments: Vec<String>,
+    /// What its log says when it is ready.
+    ready: &'static str,
     child: Mutex<Option<Child>>,
 }
 
@@ -42,21 +44,52 @@ impl Server {
 
     /// A place for a Redis that does not run yet.
     pub(crate) fn prepare(options: &[&str]) -> Self {
-        Self {
-            directory: tempfile::tempdir().unwrap(),
-            port: free_port(),
-            options: options.iter().map(ToString::to_string).collect(),
-            child: Mutex::new(None),
+        let (directory, port) = (tempfile::tempdir().unwrap(), free_port());
+        let mut arguments = vec!["--port".into(), port.to_string(), "--dir".into()];
+        arguments.push(directory.path().to_str().unwrap().into());
+        arguments.extend(["--bind", "127.0.0.1", "--save", ""].map(Into::into));
+        arguments.extend(options.iter().map(ToString::to_string));
+        let ready = "Ready to accept connections";
+        Self { directory, port, arguments, ready, child: Mutex::new(None) }
+    }
+
+    /// Starts a replica, and waits until it has all that its master has.
+    pub(crate) fn start_replica(master: &Self) -> Self {
+        let replica = Self::start_with(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
+        while !master.must(&["INFO", "replication"]).contains("state=online") {
+            std::thread::sleep(Duration::from_millis(5));
         }
+        replica
+    }
+
+    /// Starts a sentinel that decides alone.
+    pub(crate) fn start_sentinel(master: &Self) -> Self {
+        let mut sentinel = Self::prepare(&[]);
+        let file = sentinel.directory.path().join("sentinel.conf");
+        let config = format!(
+            "port {}\nbind 127.0.0.1\ndir {}\n\
+             sentinel monitor rooms 127.0.0.1 {} 1\n\
+             sentinel down-after-milliseconds rooms 300\n\
+             sentinel failover-timeout rooms 5000\n",
+            sentinel.port,
+            sentinel.directory.path().display(),
+            master.port,
+        );
+        std::fs::write(&file, config).unwrap();
+        sentinel.arguments = vec![file.to_str().unwrap().into(), "--sentinel".into()];
+        sentinel.ready = "+monitor master rooms";
+        sentinel.run();
+        while !sentinel.must(&["SENTINEL", "REPLICAS", "rooms"]).contains("master-link-status\nok")
+        {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        sentinel
     }
 
     /// Runs it, and waits until it is ready.
     pub(crate) fn run(&self) {
         let mut child = Command::new("redis-server")
-            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-            .arg("--dir")
-            .arg(self.directory.path())
-            .args(&self.options)
+            .args(&self.arguments)
             .stdout(Stdio::piped())
             .stdin(Stdio::null())
             .spawn()
@@ -76,7 +109,7 @@ impl Server {
             let line = said.recv_timeout(PATIENCE).unwrap_or_else(|error| {
                 panic!("redis-server did not start: {error}\n{}", log.join("\n"));
             });
-            if line.contains("Ready to accept connections") {
+            if line.contains(self.ready) {
                 break;
             }
             log.push(line);
@@ -86,6 +119,17 @@ impl Server {
 
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Where the master of this sentinel is.
+    pub(crate) fn sentinel_url(&self) -> String {
+        format!("redis+sentinel://127.0.0.1:1,127.0.0.1:{}/rooms", self.port)
+    }
+
+    /// Lets its replicas hear nothing more.
+    pub(crate) fn cut_off_replicas(&self) {
+        self.must(&["ACL", "SETUSER", "default", "-psync", "-sync"]);
+        self.must(&["CLIENT", "KILL", "TYPE", "replica"]);
     }
 
     /// Stops it as an operator would, with everything on disk.

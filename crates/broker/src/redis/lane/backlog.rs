@@ -120,8 +120,9 @@ impl Backlog {
     }
 
     /// Answers the oldest one that awaits a reply. `stored` says that it changed the log: those
-    /// before it that bounced can't be sent again without breaking the order, so they fail.
-    pub(super) fn settle(&mut self, answered: Answered, stored: bool) {
+    /// before it that bounced can't be sent again without breaking the order, so they fail. Gives
+    /// what it was.
+    pub(super) fn settle(&mut self, answered: Answered, stored: bool) -> Option<Draft> {
         if stored {
             while self.bounced > 0 {
                 self.bounced -= 1;
@@ -131,7 +132,7 @@ impl Backlog {
                 self.finish(slot, Err(AppendError::Unavailable { perhaps_stored }));
             }
         }
-        let Some(slot) = self.slots.remove(self.bounced) else { return };
+        let slot = self.slots.remove(self.bounced)?;
         self.sent -= 1;
         let answered = match answered {
             // An earlier try may have been carried out, whatever became of this one.
@@ -140,7 +141,7 @@ impl Backlog {
             }
             answered => answered,
         };
-        self.finish(slot, answered);
+        Some(self.finish(slot, answered))
     }
 
     /// The oldest one that awaits a reply was surely not carried out, and must be sent again.
@@ -216,10 +217,11 @@ impl Backlog {
         self.slots.iter().find(|slot| slot.answer.is_some()).map(|slot| slot.deadline)
     }
 
-    fn finish(&mut self, slot: Slot, answered: Answered) {
+    fn finish(&mut self, slot: Slot, answered: Answered) -> Draft {
         self.bytes -= slot.bytes;
         // Whoever asked may be gone; the append was carried out all the same.
         slot.answer.map(|answer| answer.send(answered));
+        slot.append.draft
     }
 }
 

@@ -5,13 +5,15 @@ use std::time::Duration;
 use super::super::{keys::Keys, script};
 use crate::{Draft, Epoch, Limits};
 
-/// The call of the append script. Redis must not carry it out when its clock is past `not_after`.
+/// The call of the append script. Redis must not carry it out when its clock is past `not_after`,
+/// or if the partition isn't in the Redis with this replication id.
 pub(super) fn request(
     keys: &Keys,
     limits: &Limits,
     draft: &Draft,
     epoch: Epoch,
     not_after: u64,
+    server: &str,
 ) -> redis::Cmd {
     let of_room = keys.room(&draft.room);
     let mut call = script::APPEND.call(&[
@@ -36,7 +38,7 @@ pub(super) fn request(
     call.arg(&draft.bytes[..]);
     call.arg(u8::from(draft.redact.is_some())).arg(draft.redact.as_deref().unwrap_or_default());
     call.arg(millis(limits.id_window)).arg(limits.partition_entries);
-    call.arg(limits.room_entries).arg(millis(limits.room_age));
+    call.arg(limits.room_entries).arg(millis(limits.room_age)).arg(server);
     call
 }
 

@@ -9,10 +9,11 @@ use tracing::warn;
 use super::{
     super::{
         link::{ANSWER_WAIT, Link},
-        opening::Clock,
+        opening::{Clock, Opened},
         shared::first_time,
     },
     Lane,
+    backlog::{Answered, Append},
     request::request,
     verdict::{Verdict, judge},
 };
@@ -41,6 +42,8 @@ pub(super) struct Session<'a> {
     lane: &'a Lane,
     link: Link,
     clock: Clock,
+    /// The replication id of the Redis at the other end.
+    server: String,
     /// Why no more is sent; what was sent still gets its replies.
     stopping: Option<Error>,
     /// When a reply last came, or the first request since then was sent.
@@ -52,11 +55,13 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(lane: &'a Lane, link: Link, clock: Clock) -> Self {
+    pub(super) fn new(lane: &'a Lane, opened: Opened) -> Self {
+        let Opened { link, clock, server } = opened;
         Self {
             lane,
             link,
             clock,
+            server,
             stopping: None,
             quiet_since: Instant::now(),
             pinged: false,
@@ -92,6 +97,7 @@ impl<'a> Session<'a> {
                 }
                 written = self.link.requests.write(), if !self.link.requests.is_empty() => written?,
                 () = lane.added.notified() => {}
+                () = lane.known().doubted.notified() => self.stop_for("the log must be checked"),
                 () = sleep_until(timeout) => self.look_at_the_clock()?,
                 () = lane.shared.stop.cancelled(), if !closing => {
                     closing = true;
@@ -126,7 +132,8 @@ impl<'a> Session<'a> {
         {
             let Some((append, deadline)) = backlog.send_next(epoch, &mut fenced) else { break };
             let not_after = self.clock.at(deadline);
-            let call = request(&known.keys, &shared.limits, &append.draft, epoch, not_after);
+            let Append { draft, .. } = append;
+            let call = request(&known.keys, &shared.limits, draft, epoch, not_after, &self.server);
             self.link.requests.push(&call);
         }
         if was_idle && backlog.awaited() > 0 {
@@ -180,8 +187,8 @@ impl<'a> Session<'a> {
                 }
                 let refused = matches!(answered, Err(AppendError::Refused(_)));
                 counters.appends_refused.add(usize::from(refused));
-                let stored = answered.as_ref().is_ok_and(|appended| !appended.duplicate);
-                backlog.settle(answered, stored);
+                drop(backlog);
+                self.settle(answered);
             }
             Verdict::Unpublished { answered, now, why } => {
                 self.worked = true;
@@ -190,7 +197,8 @@ impl<'a> Session<'a> {
                 if first_time(&lane.shared.said.unpublished) {
                     warn!(%why, "Redis stores entries and does not publish them");
                 }
-                backlog.settle(answered, true);
+                drop(backlog);
+                self.settle(answered);
             }
             Verdict::Fenced(other) => {
                 // First, so that whoever tries again is not sent for the same epoch.
@@ -214,6 +222,15 @@ impl<'a> Session<'a> {
             Verdict::Strange(why) => return Err(why),
         }
         Ok(())
+    }
+
+    fn settle(&self, answered: Answered) {
+        let appended = answered.as_ref().ok().copied();
+        let stored = appended.is_some_and(|appended| !appended.duplicate);
+        let draft = self.lane.backlog.lock().settle(answered, stored);
+        if let (Some(draft), Some(appended)) = (draft, appended) {
+            self.lane.known().appended(draft, &appended);
+        }
     }
 
     fn stop_for(&mut self, why: &str) {

@@ -47,6 +47,7 @@ pub(super) fn judge(value: Value, epoch: Epoch) -> Verdict {
     }
     match Reply::read(value) {
         Ok(Reply::Missing) => Verdict::Fenced(None),
+        Ok(Reply::Doubted) => Verdict::NotNow(reply::doubted().to_string()),
         Ok(Reply::Said(word, fields)) => {
             said(&word, fields, epoch).unwrap_or_else(Verdict::Strange)
         }
@@ -116,6 +117,10 @@ mod tests {
             ("*2 $7 refused $3 why ", "the store refused the entry: why None"),
             ("*1 $7 missing ", "Fenced(None)"),
             (&fenced, &format!("Fenced(Some({epoch:?}))")),
+            (
+                "*1 $7 doubted ",
+                "NotNow(\"the log can't be reached: the log is checked after a change of Redis\")",
+            ),
             ("*2 $4 late :1701 ", "Late { now: 1701 }"),
             ("-NOSCRIPT_No_such_script ", "NotNow(\"NOSCRIPT No such script\")"),
             ("-BUSY_Redis_is_busy ", "NotNow(\"BUSY Redis is busy\")"),

@@ -6,7 +6,7 @@ const EPOCH: &str = "abcdefghijklmnop";
 
 /// A delivery in words, or `undecodable`.
 fn read(publication: impl Into<Bytes>) -> String {
-    match decode(publication.into()) {
+    match decode(publication.into()).map(|decoded| decoded.delivery) {
         Ok(Delivery::Entry(epoch, record)) => format!(
             "{epoch} {} {} {} {:?} {} {} {} {:?}",
             record.seq,
@@ -37,6 +37,10 @@ fn every_kind_is_read() {
         (
             "1e abcdefghijklmnop 3\n\u{e9}\n7 3 1700 2 0 1\nx",
             "abcdefghijklmnop 7 3 1700 Some(2) \u{e9}\n  x b\"\"",
+        ),
+        (
+            "1r abcdefghijklmnop 4\ngone5\nlobby7 3 1700 2 3 8\nannsome-id1a deletion",
+            "abcdefghijklmnop 7 3 1700 Some(2) lobby ann some-id1 b\"a deletion\"",
         ),
         ("1w abcdefghijklmnop 12\nhost:3000", "host:3000 at abcdefghijklmnop 12"),
         ("1s 5\nlobbytyping", "lobby b\"typing\""),

@@ -1,0 +1,160 @@
+//! What this instance knows of the newest entries of a partition: those that it heard and those
+//! that it had acknowledged. A Redis that takes over may lack some, and gets them back from here.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+
+use crate::{Appended, Draft, Epoch, Head, Record};
+
+/// The most entries that are kept.
+const ENTRIES_MAX: usize = 10_000;
+
+/// The most bytes of them. The oldest go first; what is needed and was dropped is lost, and
+/// announced by a new epoch.
+const BYTES_MAX: usize = 8 << 20;
+
+/// What an entry costs beside its bytes.
+const OVERHEAD: usize = 256;
+
+/// The newest entries of one partition, in one epoch.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    epoch: Option<Epoch>,
+    /// The newest seq that is known to have been given.
+    newest: u64,
+    kept: BTreeMap<u64, Kept>,
+    bytes: usize,
+}
+
+/// An entry as it can be put back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) record: Arc<Record>,
+    /// What took the place of its target's text.
+    pub(super) tombstone: Option<Bytes>,
+}
+
+impl Kept {
+    fn cost(&self) -> usize {
+        let tombstone = self.tombstone.as_ref().map_or(0, Bytes::len);
+        OVERHEAD + self.record.bytes.len() + tombstone
+    }
+}
+
+impl Tail {
+    /// Takes note that the log reached to here.
+    pub(super) fn reach(&mut self, Head { epoch, seq }: Head) {
+        if self.epoch != Some(epoch) {
+            *self = Self { epoch: Some(epoch), ..Self::default() };
+        }
+        self.newest = self.newest.max(seq);
+    }
+
+    /// Keeps an entry that was heard.
+    pub(super) fn keep(&mut self, epoch: Epoch, record: Arc<Record>, tombstone: Option<Bytes>) {
+        let seq = record.seq;
+        self.reach(Head { epoch, seq });
+        if self.kept.contains_key(&seq) {
+            return;
+        }
+        let kept = Kept { record, tombstone };
+        self.bytes += kept.cost();
+        self.kept.insert(seq, kept);
+        while self.kept.len() > ENTRIES_MAX || self.bytes > BYTES_MAX {
+            let Some((_, oldest)) = self.kept.pop_first() else { return };
+            self.bytes -= oldest.cost();
+        }
+    }
+
+    /// Keeps what this instance was told to be stored.
+    pub(super) fn keep_appended(&mut self, draft: Draft, appended: &Appended) {
+        let &Appended { epoch, seq, offset, at, duplicate } = appended;
+        if duplicate {
+            // The bytes may be others than those that were stored first.
+            return self.reach(Head { epoch, seq });
+        }
+        let Draft { room, user, id, bytes, target, redact, content: _ } = draft;
+        let record = Record { seq, offset, at, room, user, id, target, bytes };
+        self.keep(epoch, Arc::new(record), redact);
+    }
+
+    /// The newest seq that is known in an epoch.
+    pub(super) fn newest(&self, epoch: Epoch) -> u64 {
+        if self.epoch == Some(epoch) { self.newest } else { 0 }
+    }
+
+    /// The epoch that it is about, and the newest seq there.
+    pub(super) fn known(&self) -> Option<Head> {
+        self.epoch.map(|epoch| Head { epoch, seq: self.newest })
+    }
+
+    /// What is kept from a head on, that one included: it shows whether both are of one past.
+    pub(super) fn from(&self, head: Head) -> Vec<Kept> {
+        if self.epoch != Some(head.epoch) {
+            return Vec::new();
+        }
+        self.kept.range(head.seq..).map(|(_, kept)| kept.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(seq: u64, bytes: Bytes) -> Arc<Record> {
+        let (room, user, id) = ("r".into(), "u".into(), "some-id1".into());
+        Arc::new(Record { seq, offset: seq, at: 1, room, user, id, target: None, bytes })
+    }
+
+    fn seqs(tail: &Tail, epoch: Epoch, seq: u64) -> Vec<u64> {
+        tail.from(Head { epoch, seq }).iter().map(|kept| kept.record.seq).collect()
+    }
+
+    #[test]
+    fn it_keeps_what_was_heard_and_what_was_acknowledged() {
+        let (epoch, other) = (Epoch::from_random([1; 16]), Epoch::from_random([2; 16]));
+        let mut tail = Tail::default();
+        for seq in [3, 4, 4, 6] {
+            tail.keep(epoch, record(seq, Bytes::new()), None);
+        }
+        let draft = Draft {
+            room: "r".into(),
+            user: "u".into(),
+            id: "some-id1".into(),
+            bytes: "text".into(),
+            target: Some(2),
+            redact: Some("gone".into()),
+            content: Some("what is compared".into()),
+        };
+        let appended = Appended { epoch, seq: 5, offset: 5, at: 9, duplicate: false };
+        tail.keep_appended(draft.clone(), &appended);
+        tail.keep_appended(draft, &Appended { seq: 7, duplicate: true, ..appended });
+        tail.reach(Head { epoch, seq: 2 });
+        assert_eq!(seqs(&tail, epoch, 4), [4, 5, 6]);
+        assert_eq!((tail.newest(epoch), tail.newest(other)), (7, 0));
+        let kept = &tail.from(Head { epoch, seq: 5 })[0];
+        assert_eq!((&kept.record.bytes[..], kept.record.target), (&b"text"[..], Some(2)));
+        assert_eq!(kept.tombstone, Some("gone".into()));
+        assert_eq!(seqs(&tail, other, 0), [0; 0]);
+        tail.reach(Head { epoch: other, seq: 1 });
+        assert_eq!(tail.known(), Some(Head { epoch: other, seq: 1 }));
+        assert_eq!(seqs(&tail, other, 0), [0; 0], "another epoch is another past");
+    }
+
+    #[test]
+    fn it_is_bounded_in_entries_and_in_bytes() {
+        let epoch = Epoch::from_random([1; 16]);
+        let mut tail = Tail::default();
+        for seq in 1..=ENTRIES_MAX as u64 + 5 {
+            tail.keep(epoch, record(seq, Bytes::new()), None);
+        }
+        assert_eq!(seqs(&tail, epoch, 0)[0], 6);
+        let large = Bytes::from(vec![0; BYTES_MAX / 4]);
+        for seq in 20_001..=20_009 {
+            tail.keep(epoch, record(seq, large.clone()), None);
+        }
+        assert_eq!(seqs(&tail, epoch, 0), [20_007, 20_008, 20_009]);
+        assert!(tail.bytes <= BYTES_MAX);
+    }
+}

@@ -30,6 +30,10 @@ async fn main() -> Result<(), Error> {
         let (entries, waits) = measure(&log, callers, Duration::from_secs(seconds), run).await;
         renewing.shutdown().await;
         log.close().await;
+        if waits.is_empty() {
+            println!("{callers:>5} callers: not one entry went in");
+            continue;
+        }
         let rate = entries as f64 / seconds as f64;
         let at = |percent: usize| waits[(waits.len() - 1) * percent / 100];
         println!(

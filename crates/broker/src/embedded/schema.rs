@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, config::DbConfig, ffi};
 
 use crate::{Epoch, Error, Secret};
 
@@ -50,12 +50,12 @@ pub(super) enum Durability {
 }
 
 /// Sets what the next commits of a connection outlive. Without effect inside a transaction.
-pub(super) fn durability(db: &Connection, durability: Durability) -> Result<(), Error> {
+pub(super) fn durability(db: &Connection, durability: Durability) -> rusqlite::Result<()> {
     let synchronous = match durability {
         Durability::OfProcess => "normal",
         Durability::OfMachine => "full",
     };
-    Ok(db.pragma_update(None, "synchronous", synchronous)?)
+    db.pragma_update(None, "synchronous", synchronous)
 }
 
 /// Opens the database for the one that writes, and creates or migrates it.
@@ -211,6 +211,27 @@ pub(super) fn tip(db: &Connection) -> Result<Tip, Error> {
 /// Reads an epoch as it is stored.
 pub(super) fn parse_epoch(text: &str) -> Result<Epoch, Error> {
     text.parse().map_err(|error| Error::Damaged(format!("{text:?}: {error}")))
+}
+
+/// Why something could not be written, for people; SQLite's own words are part of it.
+pub(super) fn reason(error: &rusqlite::Error) -> String {
+    let meaning = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "no space is left for the log",
+        Some(ErrorCode::SystemIoFailure) => "the disk fails, or is full",
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "the log may not be written",
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => "the log's file is damaged",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another program holds the log's file"
+        }
+        _ => return error.to_string(),
+    };
+    format!("{meaning} ({error})")
+}
+
+/// Whether a commit failed before its end was written to the file.
+pub(super) fn was_not_written(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(code, Some(ffi::SQLITE_FULL | ffi::SQLITE_IOERR_WRITE))
 }
 
 /// What an error of SQLite means to whoever reads or opens the log.

@@ -86,7 +86,7 @@ impl Desk {
     }
 
     /// Lets commits wait for the disk again.
-    pub(super) fn settle(&mut self, db: &Connection) -> Result<(), Error> {
+    pub(super) fn settle(&mut self, db: &Connection) -> rusqlite::Result<()> {
         if self.lax {
             schema::durability(db, Durability::OfMachine)?;
             self.lax = false;

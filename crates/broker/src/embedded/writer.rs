@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     queue::Taken,
     read::since,
     rooms::{self, NewRoom},
-    schema::{Tip, signed, tip},
+    schema::{Tip, reason, signed, tip, was_not_written},
     sessions::Desk,
     shared::{Abandon, Job, Shared, Waiting},
     sweep::{ROUND_EVERY, Sweeper},
@@ -105,7 +105,7 @@ impl Writer {
     fn create(&mut self, rooms: Vec<(NewRoom, oneshot::Sender<Result<bool, Error>>)>) {
         let now = (self.shared.clock)().max(self.tip.at);
         let wanted = rooms.iter().map(|(room, _)| room);
-        let settled = self.desk.settle(&self.db);
+        let settled = self.desk.settle(&self.db).map_err(Error::from);
         let made = settled.and_then(|()| rooms::create(&mut self.db, wanted, now));
         if let Err(error) = &made {
             self.note(Some(error.to_string()));
@@ -126,6 +126,13 @@ impl Writer {
                 self.tip = stored.tip;
                 self.note(stored.trouble);
                 stored.answers
+            }
+            Err(failed) if failed.is_damage && appends.len() > 1 => {
+                // What one of them met took the others along; each on its own, they may succeed.
+                for waiting in appends {
+                    self.append(vec![waiting]);
+                }
+                return;
             }
             Err(failed) => {
                 self.note(Some(failed.reason.clone()));
@@ -159,7 +166,7 @@ impl Writer {
 
     fn store(&mut self, appends: &[Waiting]) -> Result<Stored, Failed> {
         let not_stored = |error: rusqlite::Error| Failed::new(&error, false);
-        self.desk.settle(&self.db).map_err(|error| Failed::new(&error, false))?;
+        self.desk.settle(&self.db).map_err(not_stored)?;
         let mut work = self
             .db
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -186,8 +193,8 @@ impl Writer {
                 Err(error) => {
                     // Fails where SQLite has undone everything, also the ones before this.
                     part.finish().map_err(|_| Failed::new(&error, false))?;
-                    stored.trouble = Some(error.to_string());
-                    Err(AppendError::Refused(error.to_string()))
+                    stored.trouble = Some(reason(&error));
+                    Err(AppendError::Refused(reason(&error)))
                 }
             };
             stored.answers.push(answer);
@@ -200,8 +207,9 @@ impl Writer {
         work.prepare_cached("UPDATE log SET seq = ?1, at = ?2")
             .and_then(|mut update| update.execute([signed(seq), signed(at)]))
             .map_err(not_stored)?;
-        // If this fails, the commit may already be in the file, where a restart finds it.
-        work.commit().map_err(|error| Failed::new(&error, true))?;
+        // If this fails the commit may already be in the file, where a restart finds it; but not if
+        // it was the writing that failed, since the mark of the commit is written last.
+        work.commit().map_err(|error| Failed::new(&error, !was_not_written(&error)))?;
         Ok(stored)
     }
 
@@ -210,7 +218,7 @@ impl Writer {
         if away {
             // Appends may no longer come to find out, so this does.
             let tried = self.try_to_write();
-            self.note(tried.err().map(|error| error.to_string()));
+            self.note(tried.err().as_ref().map(reason));
         }
         let head = Head { epoch: self.tip.epoch, seq: self.tip.seq };
         self.shared.followers.publish(&[Delivery::Watermark { instance, head }]);
@@ -293,12 +301,16 @@ struct Stored {
 /// Why nothing of a transaction may be relied on.
 struct Failed {
     perhaps_stored: bool,
+    /// The file is damaged somewhere.
+    is_damage: bool,
     reason: String,
 }
 
 impl Failed {
-    fn new(error: &dyn std::error::Error, perhaps_stored: bool) -> Self {
-        Self { perhaps_stored, reason: error.to_string() }
+    fn new(error: &rusqlite::Error, perhaps_stored: bool) -> Self {
+        let code = error.sqlite_error_code();
+        let is_damage = !perhaps_stored && code == Some(ErrorCode::DatabaseCorrupt);
+        Self { perhaps_stored, is_damage, reason: reason(error) }
     }
 }
 

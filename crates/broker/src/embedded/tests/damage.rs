@@ -114,6 +114,7 @@ async fn overwritten_file_is_a_clear_error() {
     match Embedded::open(Some(directory.path()), Limits::embedded()) {
         Err(Error::Damaged(text)) => {
             assert!(text.contains(file.to_str().unwrap()) && text.contains("not a database"));
+            assert!(text.contains("Put a backup in its place"), "it says what to do: {text}");
         }
         Err(other) => panic!("{other:?}"),
         Ok(_) => panic!("it was opened"),
@@ -132,4 +133,61 @@ async fn log_that_is_damaged_under_way_errs_and_keeps_answering() {
     assert!(matches!(appended, Err(AppendError::Refused(_))), "{appended:?}");
     assert!(matches!(log.state(), State::Away(_)));
     within(log.heartbeat(Partition(0), "me")).await.unwrap();
+}
+
+/// Zeroes the page of the file that holds a text.
+fn lose_page_with(file: &Path, text: &str) {
+    const PAGE: usize = 4_096;
+    let mut content = std::fs::read(file).unwrap();
+    let place = content.windows(text.len()).position(|bytes| bytes == text.as_bytes()).unwrap();
+    let page = place / PAGE * PAGE;
+    content[page..page + PAGE].fill(0);
+    std::fs::write(file, content).unwrap();
+}
+
+#[tokio::test]
+async fn reading_and_writing_go_on_beside_a_page_that_is_lost() {
+    let (directory, log) = on_disk();
+    // One entry fills a page.
+    let large = |room: &str, number: usize| Draft {
+        bytes: format!("<{room} {number}>{}", "x".repeat(3_000)).into(),
+        ..draft(room, number)
+    };
+    for room in ["hurt", "whole"] {
+        for number in 1..=60 {
+            within(log.append(large(room, number))).await.unwrap();
+        }
+    }
+    within(log.close()).await;
+    let log = Embedded::open(Some(directory.path()), Limits::embedded()).unwrap();
+    lose_page_with(&directory.path().join("palabre.sqlite"), "<hurt 30>");
+    let read = async |room: &'static str, after| {
+        let page = within(log.read_room(room, Range::After(after), 20)).await;
+        page.map(|page| page.records.len())
+    };
+    let hurt = read("hurt", 20).await;
+    assert!(matches!(hurt, Err(Error::Damaged(_))), "{hurt:?}");
+    for (room, after, expected) in [("hurt", 0, 20), ("hurt", 40, 20), ("whole", 20, 20)] {
+        assert_eq!(read(room, after).await, Ok(expected), "{room} after {after}");
+    }
+    for (room, seq) in [("hurt", 121), ("whole", 122)] {
+        assert_eq!(append(&log, room, 61).await.seq, seq);
+    }
+    let redaction = |target| Draft {
+        target: Some(target),
+        redact: Some("gone".into()),
+        ..draft("hurt", 100 + target as usize)
+    };
+    let lost = within(log.append(redaction(30))).await;
+    let Err(AppendError::Refused(text)) = &lost else { panic!("{lost:?}") };
+    assert!(text.contains("damaged"), "{text}");
+    assert!(matches!(log.state(), State::Away(reason) if reason == *text));
+    let busy = keep_busy(&log).await;
+    let [before, lost, after] =
+        [draft("whole", 62), redaction(30), draft("whole", 63)].map(|draft| log.append(draft));
+    drop(busy);
+    assert_eq!(within(before).await.unwrap().seq, 123);
+    assert!(within(lost).await.is_err());
+    assert_eq!(within(after).await.unwrap().seq, 124, "it takes nothing else along");
+    assert_eq!(log.state(), State::Connected);
 }

@@ -14,12 +14,13 @@
 //!
 //! # After the end
 //!
-//! A pending poll is answered with what was still to be said and a close packet; with a noop if
-//! it was the client that closed. Without one, a session that the server ended on its own
-//! account waits [`Config::close_linger`] for the poll that fetches them ([`Config::close_timeout`]
-//! where the whole instance ends), and one that the client closed waits a moment for the poll
-//! that was on its way. A session that ended because
-//! of an error is gone at once.
+//! A pending poll is answered with what was still to be said; when that is all out, with a close
+//! packet, or a noop if it was the client that closed. The two never go together: the official
+//! client handles a close before the events in front of it, takes these for not received when it
+//! asks for what it missed, and then hands them out twice. For the polls that fetch what is left a
+//! session that the server ended on its own account waits [`Config::close_linger`]
+//! ([`Config::close_timeout`] where the whole instance ends), and one that the client closed waits
+//! a moment. A session that ended because of an error is gone at once.
 //!
 //! A poll that is pending when the session moves to a WebSocket is treated as one that comes
 //! later: 400. The reference closes it, which says something wrong about the session; clients
@@ -46,7 +47,6 @@ use super::{Phase, Session};
 
 const CLOSE: &str = "1";
 const NOOP: &str = "6";
-const SEPARATOR: char = '\x1e';
 
 #[derive(Default)]
 pub(crate) struct Polling {
@@ -225,36 +225,32 @@ impl Session {
         let _ = pending.answer.send(body);
     }
 
-    /// Answers the pending poll with what waits; for a session that is closed also with the end
-    /// behind the last of it. True when that was said.
+    /// Answers the pending poll with what waits, or for a session that is closed with the end, when
+    /// nothing is left. True when that was said.
     fn answer_poll(&self) -> bool {
         let Some(pending) = self.take_pending() else { return false };
         let config = &self.core.config;
-        let ping = self.take_ping().then(|| Frame::text("2"));
-        // The ping and the end are packets as well.
-        let others = usize::from(ping.is_some()) + usize::from(self.closed().is_some());
-        let packets = config.poll_packets_max.saturating_sub(others);
+        let closed = self.closed();
+        let ping = self.take_ping().then(|| Frame::text("2")).filter(|_| closed.is_none());
+        // The ping is a packet as well.
+        let packets = config.poll_packets_max.saturating_sub(usize::from(ping.is_some()));
         let mut frames = self.connection.take(packets, config.poll_bytes_max);
         frames.splice(..0, ping);
         let mut payload = String::new();
         encode_payload(frames.iter().flat_map(Frame::parts), &mut payload);
-        let closed = self.closed().filter(|_| self.connection.pending_bytes() == 0);
-        let end = match closed {
-            // It knows: it was the client that closed.
-            Some(CloseReason::TransportClose) => NOOP,
-            Some(_) => CLOSE,
-            None if payload.is_empty() => NOOP,
-            None => "",
-        };
-        if !payload.is_empty() && !end.is_empty() {
-            payload.push(SEPARATOR);
+        let said = closed.is_some() && payload.is_empty();
+        if payload.is_empty() {
+            payload.push_str(match closed {
+                // It knows: it was the client that closed.
+                Some(CloseReason::TransportClose) | None => NOOP,
+                Some(_) => CLOSE,
+            });
         }
-        payload.push_str(end);
         let counts = self.core.metrics.counts();
         counts.poll_packets_sent.inc_by(frames.iter().map(|frame| frame.packets() as u64).sum());
         counts.poll_bytes_sent.inc_by(payload.len() as u64);
         self.answer(pending, payload.into());
-        closed.is_some()
+        said
     }
 
     /// What the polling task does next. Pending until there is something.

@@ -254,8 +254,12 @@ async fn who_is_between_two_polls_can_fetch_the_last_words() {
     server.stop();
     until("its end", || server.metrics.closes(hub::CloseReason::ShuttingDown) == 1).await;
     let request = format!("GET {} HTTP/1.1\r\nHost: test\r\n\r\n", session.target);
-    tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.expect("written");
-    let reply = read_reply(&mut stream).await;
-    assert_eq!((reply.status, reply.text()), (200, "4last\u{1e}1"));
+    // Never both at once: clients handle an end before the events in front of it.
+    for word in ["4last", "1"] {
+        let request = request.as_bytes();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, request).await.expect("written");
+        let reply = read_reply(&mut stream).await;
+        assert_eq!((reply.status, reply.text()), (200, word));
+    }
     server.end().await;
 }

@@ -7,11 +7,13 @@ mod polling;
 mod room;
 mod session;
 mod stock;
+mod tally;
 
 use std::{path::PathBuf, time::Duration};
 
 pub(crate) use palabre::Palabre;
 pub(crate) use stock::Stock;
+pub use tally::Tally;
 
 use crate::{broker::SharedWorld, chance::Chance};
 
@@ -36,38 +38,6 @@ pub(crate) enum Disturbance {
     Delay,
     /// Nothing gets through for a while; the connection goes on.
     Pause,
-}
-
-/// What happened to clients, for the report.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
-    /// Messages that were acknowledged.
-    pub acknowledged: u64,
-    /// Entries and messages that were seen.
-    pub seen: u64,
-    /// Connections that were made.
-    pub connected: u64,
-    /// Times that a position was continued.
-    pub continued: u64,
-    /// Times that a palabre client was told that its past is gone.
-    pub reset: u64,
-    /// Times that a stock client was recovered.
-    pub recovered: u64,
-    /// Times that a stock client wasn't, and was told so.
-    pub not_recovered: u64,
-}
-
-impl Tally {
-    /// Adds what happened to others.
-    pub fn add(&mut self, other: &Self) {
-        self.acknowledged += other.acknowledged;
-        self.seen += other.seen;
-        self.connected += other.connected;
-        self.continued += other.continued;
-        self.reset += other.reset;
-        self.recovered += other.recovered;
-        self.not_recovered += other.not_recovered;
-    }
 }
 
 /// Either kind of client.
@@ -99,6 +69,14 @@ impl Client {
         match self {
             Self::Palabre(client) => client.wants(world),
             Self::Stock(client) => client.wants(world),
+        }
+    }
+
+    /// Whether it is in a room now.
+    pub(crate) fn is_in(&self, room: &str) -> bool {
+        match self {
+            Self::Palabre(client) => client.is_in(room),
+            Self::Stock(client) => client.is_connected() && room == stock::LOBBY,
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use sim::{Kind, Options, Outcome, Plant};
+use sim::{Kind, Options, Outcome, Plant, Tally};
 
 const HELP: &str = "\
 sim --seeds N [--from S] [--faults KIND,...] [--jobs N] [--out DIR]
@@ -120,6 +120,13 @@ struct Apart {
     shown: String,
 }
 
+impl Apart {
+    /// The numbers of its last line.
+    fn tally(&self) -> Tally {
+        self.shown.lines().last().and_then(Tally::read).unwrap_or_default()
+    }
+}
+
 /// Runs a seed in a process whose randomness follows from it.
 fn run_apart(seed: u64, args: &Args) -> Result<Apart> {
     let program = std::env::current_exe().context("where this program is")?;
@@ -160,30 +167,24 @@ fn show(seed: u64, outcome: &Outcome, log: bool) -> std::io::Result<()> {
     for violation in &outcome.violations {
         writeln!(out, "seed {seed} broke a promise: {violation}")?;
     }
-    let sim::Tally { acknowledged, seen, connected, continued, reset, recovered, not_recovered } =
-        outcome.tally;
-    writeln!(
-        out,
-        "seed {seed}: digest {:016x}, {:.1} s, {acknowledged} acknowledged, {seen} seen, \
-         {connected} connections, {continued} continued, {reset} reset, {recovered} recovered, \
-         {not_recovered} not recovered",
-        outcome.digest,
-        outcome.took.as_secs_f64(),
-    )
+    let (digest, took, tally) = (outcome.digest, outcome.took.as_secs_f64(), outcome.tally);
+    writeln!(out, "seed {seed}: digest {digest:016x}, {took:.1} s: {tally}")
 }
 
 /// Runs all seeds, shows those that broke a promise, and sums up.
 fn run_many(args: &Args) -> Result<bool> {
-    let broken: Vec<u64> = thread::scope(|scope| {
-        let share = |job: u64| {
-            let mine = (args.from..args.from + args.seeds).filter(move |s| s % args.jobs == job);
-            move || mine.filter_map(|seed| try_one(seed, args).transpose()).collect::<Result<_>>()
-        };
-        let jobs: Vec<_> = (0..args.jobs).map(|job| scope.spawn(share(job))).collect();
-        let done = jobs.into_iter().map(|job| job.join().expect("a job doesn't panic"));
-        done.collect::<Result<Vec<Vec<u64>>>>().map(|broken| broken.concat())
+    let shares: Vec<Share> = thread::scope(|scope| {
+        let jobs = (0..args.jobs).map(|job| scope.spawn(move || Share::run(job, args)));
+        let jobs: Vec<_> = jobs.collect();
+        jobs.into_iter().map(|job| job.join().expect("a job doesn't panic")).collect::<Result<_>>()
     })?;
+    let (mut broken, mut tally) = (Vec::new(), Tally::default());
+    for share in shares {
+        broken.extend(share.broken);
+        tally.add(&share.tally);
+    }
     let (seeds, from, faults) = (args.seeds, args.from, args.faults());
+    println!("in all: {tally}");
     println!("{seeds} seeds from {from} with faults {faults}: {} broke a promise", broken.len());
     for seed in &broken {
         println!("  replay: cargo xtask sim --seed {seed} --faults {faults} --log");
@@ -191,18 +192,31 @@ fn run_many(args: &Args) -> Result<bool> {
     Ok(broken.is_empty())
 }
 
-/// Runs one of many; gives it where it broke a promise.
-fn try_one(seed: u64, args: &Args) -> Result<Option<u64>> {
-    let run = run_apart(seed, args)?;
-    if run.whole {
-        return Ok(None);
+/// What one job has run.
+#[derive(Default)]
+struct Share {
+    broken: Vec<u64>,
+    tally: Tally,
+}
+
+impl Share {
+    fn run(job: u64, args: &Args) -> Result<Self> {
+        let mut share = Self::default();
+        for seed in (args.from..args.from + args.seeds).filter(|seed| seed % args.jobs == job) {
+            let run = run_apart(seed, args)?;
+            share.tally.add(&run.tally());
+            if run.whole {
+                continue;
+            }
+            share.broken.push(seed);
+            let log = keep(&args.out, seed, &run.shown)?;
+            for line in run.shown.lines().filter(|line| line.starts_with("seed ")) {
+                println!("{line}");
+            }
+            println!("seed {seed}: the log is in {}", log.display());
+        }
+        Ok(share)
     }
-    let log = keep(&args.out, seed, &run.shown)?;
-    for line in run.shown.lines().filter(|line| line.starts_with("seed ")) {
-        println!("{line}");
-    }
-    println!("seed {seed}: the log is in {}", log.display());
-    Ok(Some(seed))
 }
 
 fn keep(folder: &Path, seed: u64, log: &str) -> Result<PathBuf> {

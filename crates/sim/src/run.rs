@@ -151,13 +151,25 @@ impl Run {
         while self.is_unbroken() && self.now < calm_since + CALM {
             self.step(PEACE_STEP_MAX, false);
             let wanted = self.clients.iter().find_map(|client| client.wants(&self.world));
-            let Some(wanted) = wanted else { continue };
+            let Some(wanted) = wanted.or_else(|| self.miscounted()) else { continue };
             calm_since = self.now;
             if self.now > patience {
                 let what = format_args!("after {HEALING_MAX:?}: {wanted}");
                 self.world.lock().violated("P3 no loss", what);
             }
         }
+    }
+
+    /// A client that was told a wrong number of people in one of its rooms.
+    fn miscounted(&self) -> Option<String> {
+        self.clients.iter().find_map(|client| {
+            let Client::Palabre(palabre) = client else { return None };
+            palabre.counts().iter().find_map(|(room, told)| {
+                let there = self.clients.iter().filter(|other| other.is_in(room)).count() as u64;
+                let name = client.name();
+                (*told != there).then(|| format!("{name} is told {told} in {room}, not {there}"))
+            })
+        })
     }
 
     fn outcome(mut self) -> Outcome {

@@ -166,6 +166,7 @@ impl Trouble {
         let back = world.now + self.chance.millis(20, 4_000);
         let name = world.lines[line].name.clone();
         if requests {
+            world.was_away = true;
             world.note(format_args!("trouble: {name} can't ask until {}", back.as_millis()));
             world.cut(line);
             world.at(back, move |world| world.mend(line));
@@ -197,6 +198,7 @@ impl Trouble {
     }
 
     fn shake(&mut self, world: &mut World) {
+        world.was_away = true;
         let long = self.chance.millis(20, 6_000);
         match self.chance.below(3) {
             0 => {

@@ -49,6 +49,8 @@ pub struct World {
     pub(crate) plant: Option<Plant>,
     /// Whether the log ever lost anything.
     pub(crate) forgot: bool,
+    /// Whether the log could not be asked at some time.
+    pub(crate) was_away: bool,
     /// Promises that were broken.
     pub(crate) violations: Vec<String>,
     waiting: BTreeMap<(Duration, u64), Action>,
@@ -71,6 +73,7 @@ impl World {
             prompt: false,
             plant: None,
             forgot: false,
+            was_away: false,
             violations: Vec::new(),
             waiting: BTreeMap::new(),
             number: 0,

@@ -18,6 +18,9 @@ use crate::{broker::SharedWorld, chance::Chance};
 /// Messages that may be unacknowledged at once.
 const UNSENT_MAX: usize = 12;
 
+/// How often a client asks who is in its rooms, in peace.
+const WHO_EVERY: Duration = Duration::from_secs(1);
+
 /// How long an answer may take before the command is given up with its connection.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
@@ -35,6 +38,9 @@ pub(crate) struct Palabre {
     asked: BTreeMap<u64, (Duration, Asked)>,
     messages: VecDeque<Message>,
     written: u64,
+    /// How many there are in its rooms, as it was told last.
+    counts: BTreeMap<String, u64>,
+    who_at: Duration,
     /// Messages that were acknowledged, to be repeated now and then.
     done: VecDeque<(Message, Position)>,
 }
@@ -55,6 +61,7 @@ enum Asked {
     Page(String),
     Send(String),
     Repeat(Message, Position),
+    Who(String),
 }
 
 impl Palabre {
@@ -73,6 +80,8 @@ impl Palabre {
             asked: BTreeMap::new(),
             messages: VecDeque::new(),
             written: 0,
+            counts: BTreeMap::new(),
+            who_at: Duration::ZERO,
             done: VecDeque::new(),
         }
     }
@@ -94,6 +103,11 @@ impl Palabre {
             self.send_messages(turn);
             if turn.busy {
                 self.act(turn);
+            } else if turn.now >= self.who_at {
+                self.who_at = turn.now + WHO_EVERY;
+                for room in self.rooms.keys().cloned().collect::<Vec<_>>() {
+                    self.ask("who", &json!({ "room": room }), Asked::Who(room.clone()), turn);
+                }
             }
         }
     }
@@ -284,6 +298,9 @@ impl Palabre {
                     self.go_on(&name, &next, turn);
                 }
             }
+            Asked::Who(room) => {
+                self.counts.insert(room, answer["count"].as_u64().unwrap_or_default());
+            }
             Asked::Send(id) => self.sent(&id, answer, turn),
             Asked::Repeat(message, at) => self.repeated(&message, &at, answer, turn),
         }
@@ -356,6 +373,16 @@ impl Palabre {
             let what = format_args!("{}: {what} was answered {answer}", self.name);
             turn.world.lock().violated("P5 honest", what);
         }
+    }
+
+    /// Whether it is in a room.
+    pub(crate) fn is_in(&self, room: &str) -> bool {
+        self.rooms.get(room).is_some_and(Room::is_in)
+    }
+
+    /// What it was told last about how many are in its rooms.
+    pub(crate) fn counts(&self) -> &BTreeMap<String, u64> {
+        &self.counts
     }
 
     /// What is still missing.

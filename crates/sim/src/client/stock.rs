@@ -119,7 +119,13 @@ impl Stock {
         if recovered {
             self.tally.recovered += 1;
         } else {
-            self.tally.not_recovered += u64::from(self.pid.is_some());
+            if self.pid.is_some() {
+                self.tally.not_recovered += 1;
+                if !world.forgot && !world.was_away {
+                    let what = format_args!("{} is not recovered for nothing", self.name);
+                    world.violated("P5 honest", what);
+                }
+            }
             self.seen = None;
             self.cursor = None;
         }
@@ -180,6 +186,10 @@ impl Stock {
                 self.seen = None;
             }
         }
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected
     }
 
     /// What is still missing.

@@ -462,6 +462,7 @@ fn secrets_are_never_shown() {
         format!("redis://:{PASSWORD}@h"),
         format!("redis://user:{PASSWORD}@h:6380/1"),
         format!("unix:///run/redis.sock?pass={PASSWORD}&db=1"),
+        format!("redis+sentinel://user:{PASSWORD}@h,[::1]:26380/rooms/1"),
     ];
     for url in &urls {
         let given = Given::new()
@@ -482,7 +483,10 @@ fn secrets_are_never_shown() {
         format!("redis://:{PASSWORD}@h?db=1"),
         format!("redis:user:{PASSWORD}@h"),
         format!("rediss://:{PASSWORD}@h"),
-        format!("redis+sentinel://:{PASSWORD}@h:1/m"),
+        format!("redis+sentinel://:{PASSWORD}@h:1"),
+        format!("redis+sentinel://:{PASSWORD}@h:1,/m"),
+        format!("redis+sentinel://:{PASSWORD}@h:1/m/x"),
+        format!("redis+sentinel://:{PASSWORD}@h:1/m?db=1"),
         format!("http://:{PASSWORD}@h"),
         format!(":{PASSWORD}@h"),
         format!("unix:relative?pass={PASSWORD}"),

@@ -33,9 +33,7 @@ impl FromStr for RedisUrl {
             "rediss" => {
                 return Err(Fault::because("TLS to Redis (rediss://) is not supported yet"));
             }
-            "redis+sentinel" => {
-                return Err(Fault::because("Sentinel (redis+sentinel://) is not supported yet"));
-            }
+            "redis+sentinel" => check_sentinels(rest)?,
             _ => {
                 return Err(Fault::expected(
                     "a URL like redis://127.0.0.1:6379 or unix:///run/redis.sock",
@@ -68,10 +66,34 @@ fn check_tcp(rest: &str) -> Result<(), Fault> {
     check_query(query, &["protocol"])?;
     let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
     check_database(database)?;
-    let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    check_host(hosts_of(authority)?)
+}
+
+/// `//[[user]:password@]host[:port][,host[:port]…]/master[/database]`
+fn check_sentinels(rest: &str) -> Result<(), Fault> {
+    const FORM: &str = "a URL like redis+sentinel://HOST:26379,HOST:26379/NAME";
+    let Some(rest) = rest.strip_prefix("//") else { return Err(Fault::expected(FORM)) };
+    no_odd_characters(rest)?;
+    let (rest, query) = split_query(rest);
+    check_query(query, &[])?;
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (master, database) = path.split_once('/').unwrap_or((path, ""));
+    if master.is_empty() {
+        return Err(Fault::expected(FORM));
+    }
+    check_database(database)?;
+    hosts_of(authority)?.split(',').try_for_each(check_host)
+}
+
+/// What stands behind the login.
+fn hosts_of(authority: &str) -> Result<&str, Fault> {
     if authority.matches('@').count() > 1 {
         return Err(Fault::because("an '@' in the user or password is written %40"));
     }
+    Ok(authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts))
+}
+
+fn check_host(host_and_port: &str) -> Result<(), Fault> {
     let (host, port) = match host_and_port.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']').unwrap_or_default();

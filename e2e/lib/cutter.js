@@ -22,9 +22,13 @@ export class Cutter {
   good = false;
   #open = new Set();
 
-  /** `target()` gives the port of the instance that a new connection leads to. */
-  static async start(scope, random, target) {
+  /**
+   * `target()` gives the port of the instance that a new connection leads to. A connection carries
+   * fewer bytes than `life` each way; that must be enough for a page of what it is to carry.
+   */
+  static async start(scope, random, target, life = 30_000) {
     const cutter = new Cutter();
+    cutter.life = life;
     const server = createServer((socket) => cutter.#lead(socket, random, target()));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -51,9 +55,8 @@ export class Cutter {
     }
     client.on('close', () => server.destroy());
     server.on('close', () => client.destroy());
-    // One connection in four hardly lives to see the end of its handshake. The others must be able
-    // to carry a page of entries, or nobody would get anywhere.
-    const life = random(4) === 0 ? 700 : 30_000;
+    // One connection in four hardly lives to see the end of its handshake.
+    const life = random(4) === 0 ? 700 : this.life;
     this.#carry(client, server, random(life));
     this.#carry(server, client, random(life));
   }

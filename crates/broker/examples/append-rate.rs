@@ -1,5 +1,6 @@
 //! How many entries the embedded log makes durable in a second:
-//! `cargo run --release -p broker --example append-rate -- [DIRECTORY|memory] [SECONDS] [SESSIONS]`.
+//! `cargo run --release -p broker --example append-rate --
+//! [DIRECTORY|memory [SECONDS [SESSIONS]]]`.
 //! A directory that already holds a log is added to. So many session records are renewed each
 //! second meanwhile.
 

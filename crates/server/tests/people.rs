@@ -5,10 +5,13 @@
 #[path = "clients/palabre.rs"]
 mod palabre;
 
+use broker::{Delivery, Partition};
+use chat::signal::Signal;
 use serde_json::{Value, json};
 use server::config::Config;
+use tokio::sync::mpsc;
 
-use palabre::{Client, instances, start, stop};
+use palabre::{Client, in_time, instances, start, stop};
 
 fn users(list: &Value) -> Vec<&str> {
     let mut users: Vec<_> =
@@ -19,13 +22,26 @@ fn users(list: &Value) -> Vec<&str> {
 
 /// Asks until as many are there: what other instances know comes with a short delay.
 async fn who(client: &mut Client, count: usize) -> Value {
-    loop {
-        let answer = client.call("who", json!({ "room": "general" })).await;
-        if answer["count"] == count {
-            return answer;
+    who_fits(client, |answer| answer["count"] == count).await
+}
+
+async fn who_fits(client: &mut Client, fits: impl Fn(&Value) -> bool) -> Value {
+    let asking = async {
+        loop {
+            let answer = client.call("who", json!({ "room": "general" })).await;
+            if fits(&answer) {
+                return answer;
+            }
         }
-        tokio::task::yield_now().await;
-    }
+    };
+    in_time(asking).await
+}
+
+/// On how many instances a user is.
+fn instances_of(answer: &Value, user: &str) -> usize {
+    let members = answer["members"].as_array().unwrap();
+    let member = members.iter().find(|member| member["user"] == user);
+    member.map_or(0, |member| member["instances"].as_array().unwrap().len())
 }
 
 #[tokio::test]
@@ -100,30 +116,17 @@ async fn a_user_with_several_sockets_is_one_member() {
     assert_eq!(beside.join("general").await["members"], 2);
     let mut elsewhere = Client::connect_as(&servers[1], introduction).await;
     elsewhere.join("general").await;
-    let on_both = loop {
-        let answer = who(&mut watcher, 2).await;
-        let members = answer["members"].as_array().unwrap();
-        let ada = members.iter().find(|member| member["user"] == ada.user()).unwrap();
-        if ada["instances"].as_array().unwrap().len() == 2 {
-            break ada.clone();
-        }
-    };
-    assert_eq!(on_both["user"], ada.user());
     let user = ada.user().to_owned();
+    let on = |count| {
+        let user = &user;
+        move |answer: &Value| answer["count"] == 2 && instances_of(answer, user) == count
+    };
+    who_fits(&mut watcher, on(2)).await;
     drop((ada, beside));
-    while who(&mut watcher, 2).await["members"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .any(|member| member["user"] == *user && member["instances"].as_array().unwrap().len() == 2)
-    {
-        tokio::task::yield_now().await;
-    }
+    who_fits(&mut watcher, on(1)).await;
     drop(elsewhere);
-    who(&mut watcher, 1).await;
-    let left: Vec<_> =
-        watcher.events.iter().filter(|(_, event)| event["left"] != json!([])).collect();
-    assert!(left.len() <= 1, "it left once: {left:?}");
+    let left = watcher.event("presence", |event| event["left"] != json!([])).await;
+    assert_eq!((&left["left"], &left["count"]), (&json!([user]), &json!(1)), "it left once");
     stop(servers).await;
 }
 
@@ -144,8 +147,37 @@ async fn members_of_an_instance_that_comes_or_goes_come_and_go() {
     stop(servers).await;
 }
 
+fn typing(on: bool) -> Value {
+    json!({ "room": "general", "on": on })
+}
+
+fn nobody(event: &Value) -> bool {
+    event["users"] == json!([])
+}
+
+fn somebody(event: &Value) -> bool {
+    !nobody(event)
+}
+
+/// Waits until an instance signals that somebody types no more: nobody signals that when typing
+/// ends by itself.
+async fn signalled_end(deliveries: &mut mpsc::Receiver<Delivery>, user: &str) {
+    let end = async {
+        loop {
+            let delivery = deliveries.recv().await.expect("the log is open");
+            let Delivery::Signal { bytes, .. } = delivery else { continue };
+            if let Some(Signal::Typing(typing)) = Signal::decode(&bytes)
+                && (&*typing.user, typing.on) == (user, false)
+            {
+                return;
+            }
+        }
+    };
+    in_time(end).await;
+}
+
 #[tokio::test]
-async fn typing_is_shown_on_all_instances_and_ends_with_the_message() {
+async fn typing_is_shown_on_all_instances() {
     let (servers, _broker) = instances(2).await;
     let mut ada = Client::connect(&servers[0]).await;
     let mut bob = Client::connect(&servers[1]).await;
@@ -153,9 +185,6 @@ async fn typing_is_shown_on_all_instances_and_ends_with_the_message() {
         client.join("general").await;
     }
     bob.call("rename", json!({ "name": "Bob" })).await;
-    let typing = |on: bool| json!({ "room": "general", "on": on });
-    let nobody = |event: &Value| event["users"] == json!([]);
-    let somebody = |event: &Value| event["users"] != json!([]);
     assert_eq!(bob.call("typing", typing(true)).await, json!({ "ok": true }));
     let shown = ada.event("typing", somebody).await;
     let bob_types = json!([{ "user": bob.user(), "name": "Bob" }]);
@@ -164,38 +193,39 @@ async fn typing_is_shown_on_all_instances_and_ends_with_the_message() {
     bob.call("typing", typing(false)).await;
     ada.event("typing", nobody).await;
     // Too soon after the last time is merged with it; so it is renewed until it shows.
-    while !ada.events.iter().any(|(name, event)| name == "typing" && somebody(event)) {
-        bob.call("typing", typing(true)).await;
-        ada.call("who", json!({ "room": "general" })).await;
-    }
+    in_time(async {
+        while !ada.events.iter().any(|(name, event)| name == "typing" && somebody(event)) {
+            bob.call("typing", typing(true)).await;
+            ada.call("who", json!({ "room": "general" })).await;
+        }
+    })
+    .await;
+    // It stays, and doesn't renew.
     ada.event("typing", somebody).await;
-    let message = json!({ "room": "general", "id": "message-1", "text": "hi" });
-    bob.call("send", message).await;
     ada.event("typing", nobody).await;
     stop(servers).await;
 }
 
 #[tokio::test]
-async fn who_goes_types_no_more_and_who_says_nothing_more_neither() {
-    let (servers, _broker) = instances(2).await;
+async fn who_sends_leaves_or_goes_types_no_more() {
+    let (servers, broker) = instances(2).await;
+    let mut deliveries = broker.follow(Partition(0));
     let mut ada = Client::connect(&servers[0]).await;
     ada.join("general").await;
-    let somebody = |event: &Value| event["users"] != json!([]);
-    let nobody = |event: &Value| event["users"] == json!([]);
-    for ends_by in ["leaving", "going", "time"] {
+    for ends_by in ["saying so", "sending", "leaving", "going"] {
         let mut bob = Client::connect(&servers[1]).await;
         bob.join("general").await;
-        bob.call("typing", json!({ "room": "general", "on": true })).await;
+        bob.call("typing", typing(true)).await;
         ada.event("typing", somebody).await;
+        let (user, room) = (bob.user().to_owned(), json!({ "room": "general" }));
+        let message = json!({ "room": "general", "id": "message-1", "text": "hi" });
         match ends_by {
-            "leaving" => drop(bob.call("leave", json!({ "room": "general" })).await),
-            "going" => drop(bob),
-            _ => {
-                // It stays, and doesn't renew.
-                ada.event("typing", nobody).await;
-                continue;
-            }
+            "saying so" => drop(bob.call("typing", typing(false)).await),
+            "sending" => drop(bob.call("send", message).await),
+            "leaving" => drop(bob.call("leave", room).await),
+            _ => drop(bob),
         }
+        signalled_end(&mut deliveries, &user).await;
         ada.event("typing", nobody).await;
     }
     stop(servers).await;

@@ -8,7 +8,7 @@ mod palabre;
 use serde_json::{Value, json};
 use server::config::Config;
 
-use palabre::{Client, instances, instances_with, stop};
+use palabre::{Client, in_time, instances, instances_with, stop};
 
 fn message(room: &str, number: u64) -> Value {
     json!({ "room": room, "id": format!("message-{number}"), "text": number.to_string() })
@@ -137,13 +137,10 @@ async fn the_list_shows_what_is_unread_and_who_is_there() {
     let listed = bob.call("rooms", seen(&json!("anotherepochname"))).await;
     assert_eq!(room_of(&listed, "a").unwrap()["unread"], 3);
     // Members on the other instance are heard of within moments.
-    loop {
-        let listed = bob.call("rooms", json!({})).await;
-        if room_of(&listed, "a").unwrap()["members"] == 1 {
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
+    in_time(async {
+        while room_of(&bob.call("rooms", json!({})).await, "a").unwrap()["members"] != 1 {}
+    })
+    .await;
     stop(servers).await;
 }
 

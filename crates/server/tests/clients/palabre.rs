@@ -144,6 +144,11 @@ impl Client {
     }
 }
 
+/// Does something that must come to an end.
+pub async fn in_time<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, what).await.expect("it comes to pass in time")
+}
+
 /// Instances on one log in memory.
 pub async fn instances(count: usize) -> (Vec<Server>, Arc<dyn Broker>) {
     instances_with(count, &Config::default()).await

@@ -71,6 +71,40 @@ async fn a_record_that_the_store_lost_is_written_again_while_the_client_is_there
     server.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_lags_behind_a_client_waits_instead_of_losing_or_resetting() {
+    let log = Embedded::open(None, Limits::default()).unwrap();
+    let lagging = Moody::over(log.clone());
+    let ahead = Server::start(&config(), log).await.unwrap();
+    let behind = Server::start(&config(), lagging.clone()).await.unwrap();
+    let mut stock = Stock::connect(&ahead).await;
+    let mut member = Client::connect(&ahead).await;
+    let joined = member.join("general").await;
+    // It has begun, and hears no more.
+    Stock::connect(&behind).await.welcomed().await;
+    lagging.silent.send_replace(true);
+    for number in 1..=5 {
+        stock.say(&number.to_string()).await;
+    }
+    stock.hear(5).await;
+    stock.cut();
+    let mut member = Client::connect(&behind).await;
+    let after = json!({ "epoch": joined["epoch"], "offset": 5 });
+    let asked = member.ask("join", json!({ "room": "general", "after": after })).await;
+    stock.open(&behind).await;
+    lagging.silent.send_replace(false);
+    let answer = member.answer(asked).await;
+    assert_eq!((&answer["head"], answer.get("reset")), (&json!(5), None), "{answer}");
+    stock.answered().await;
+    assert!(stock.recovered);
+    stock.say("6").await;
+    stock.hear(6).await;
+    assert_eq!(stock.heard, ["1", "2", "3", "4", "5", "6"]);
+    for server in [ahead, behind] {
+        server.stop().await;
+    }
+}
+
 /// Texts large enough that no kernel buffer hides a client that doesn't read.
 fn text(number: usize) -> String {
     format!("{number} {}", "x".repeat(3_000))

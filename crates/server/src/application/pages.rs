@@ -23,6 +23,9 @@ pub(super) struct Joined {
     pub(super) reset: bool,
     /// What is known of the room.
     pub(super) about: Option<Bytes>,
+    /// Where the log has what the client has, and the place lies before it: how far this instance
+    /// must come until it can continue that.
+    pub(super) behind: Option<Head>,
 }
 
 /// What a `history` is answered with.
@@ -48,6 +51,7 @@ pub(super) async fn join(
     limit: usize,
     place: Head,
 ) -> Result<Joined, Error> {
+    let mut behind = None;
     if let Some(position) = &after
         && *position.epoch == *place.epoch.as_str()
     {
@@ -57,11 +61,27 @@ pub(super) async fn join(
             let known = oldest_that_fit(&page.records[..known_at(&page.records, place)]);
             let shown = known.last().map_or(position.offset, |record| record.offset);
             let stretch = stretch(&page, known, head, shown < head);
-            return Ok(Joined { stretch, reset: false, about: page.about });
+            return Ok(Joined { stretch, reset: false, about: page.about, behind: None });
+        }
+        if position.offset > head {
+            behind = further(broker, room, position.offset, place).await?;
         }
     }
     let (stretch, about) = newest(broker, room, limit, place).await?;
-    Ok(Joined { stretch, reset: after.is_some(), about })
+    Ok(Joined { stretch, reset: after.is_some(), about, behind })
+}
+
+/// Where an entry stands that is later than the place.
+async fn further(
+    broker: &dyn Broker,
+    room: &str,
+    offset: u64,
+    place: Head,
+) -> Result<Option<Head>, Error> {
+    let page = broker.read_room(room, Range::After(offset - 1), 1).await?;
+    let entry = page.records.first().filter(|record| record.offset == offset);
+    let head = entry.map(|record| Head { epoch: page.epoch, seq: record.seq });
+    Ok(head.filter(|head| head.epoch == place.epoch && head.seq > place.seq))
 }
 
 /// Reads what a `history` shows.

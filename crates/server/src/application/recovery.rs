@@ -123,7 +123,7 @@ impl Chat {
     }
 
     async fn go_back(&self, back: Return<'_>, bytes: bytes::Bytes) -> Result<Attempt, Refused> {
-        if let Err(failure) = self.catch_up(&back).await {
+        if let Err(failure) = self.come_as_far(&back).await {
             return self.fail(&back, failure);
         }
         let sequencer = &self.0.sequencer;
@@ -174,7 +174,7 @@ impl Chat {
     }
 
     /// Waits until this instance has come as far as the client has.
-    async fn catch_up(&self, back: &Return<'_>) -> Result<(), Failure> {
+    async fn come_as_far(&self, back: &Return<'_>) -> Result<(), Failure> {
         let lobby = self.0.lobby.as_str();
         if !back.wanted.iter().any(|wanted| &*wanted.room == lobby) {
             // The lobby is another one since the session began.

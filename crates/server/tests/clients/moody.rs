@@ -1,4 +1,5 @@
-//! A log whose session records can't be reached for a while; all else works.
+//! A log with moods: for a while its session records can't be reached, or it tells its instance
+//! nothing new. All else works.
 
 #![allow(dead_code, unreachable_pub, reason = "each test includes it and uses its part")]
 
@@ -24,12 +25,18 @@ pub struct Moody {
     pub away: AtomicBool,
     /// The keys of the records that were written.
     written: watch::Sender<Vec<Box<str>>>,
+    /// While set, nothing is delivered to who follows.
+    pub silent: watch::Sender<bool>,
 }
 
 impl Moody {
     pub fn new() -> Arc<Self> {
-        let log = Embedded::open(None, broker::Limits::default()).unwrap();
-        Arc::new(Self { log, away: AtomicBool::new(false), written: watch::Sender::default() })
+        Self::over(Embedded::open(None, broker::Limits::default()).unwrap())
+    }
+
+    pub fn over(log: Arc<Embedded>) -> Arc<Self> {
+        let (written, silent) = (watch::Sender::default(), watch::Sender::default());
+        Arc::new(Self { log, away: AtomicBool::new(false), written, silent })
     }
 
     /// Waits until a record with this key has been written so often.
@@ -120,7 +127,19 @@ impl Broker for Moody {
     }
 
     fn follow(&self, partition: Partition) -> mpsc::Receiver<Delivery> {
-        self.log.follow(partition)
+        let mut deliveries = self.log.follow(partition);
+        let (sender, receiver) = mpsc::channel(1_000);
+        let mut silent = self.silent.subscribe();
+        tokio::runtime::Handle::current().spawn(async move {
+            while let Some(delivery) = deliveries.recv().await {
+                if silent.wait_for(|silent| !silent).await.is_err()
+                    || sender.send(delivery).await.is_err()
+                {
+                    return;
+                }
+            }
+        });
+        receiver
     }
 
     fn head(&self, partition: Partition) -> Answer<Result<Head, Error>> {

@@ -50,6 +50,11 @@ impl Stock {
     /// The same; `false` where the transport was closed instead of an answer.
     pub async fn try_reconnect(&mut self, server: &Server) -> bool {
         self.open(server).await;
+        self.answered().await
+    }
+
+    /// Reads up to the answer to its CONNECT; `false` where the transport was closed instead.
+    pub async fn answered(&mut self) -> bool {
         let answer = loop {
             match self.next().await {
                 None => return false,

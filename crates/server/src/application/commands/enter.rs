@@ -1,5 +1,6 @@
 //! Entering a room: a place in the order, and an answer that shows the room up to there.
 
+use broker::{Error, Head};
 use chat::{
     Code, Refusal, RoomKey,
     about::About,
@@ -7,15 +8,18 @@ use chat::{
     render::{self, Entered},
 };
 use gateway::{Ack, Socket};
+use tokio::time::timeout;
 
 use super::{
     super::{
         Chat,
+        connect::PLACE_WAIT,
         member::{Admitted, Member},
-        pages,
+        pages::{self, Joined},
     },
     unreadable,
 };
+use crate::sequencer::order::Wanted;
 
 impl Chat {
     pub(super) async fn join(
@@ -95,10 +99,19 @@ impl Chat {
         ack: Option<Ack>,
     ) {
         let again = member.is_in(&room);
-        let joined = self.0.sequencer.join(socket.key(), member.audience, room.as_str(), again);
-        let Some(place) = joined.await else { return };
-        let head = place.head_of(room.as_str());
-        let shown = pages::join(&*self.0.broker, room.as_str(), after, limit, head).await;
+        let Some(mut shown) = self.look(socket, member, &room, after.clone(), limit).await else {
+            return;
+        };
+        if let Ok(Joined { behind: Some(head), .. }) = shown {
+            self.catch_up(socket, member, &room, head).await;
+            shown = match self.look(socket, member, &room, after, limit).await {
+                Some(Ok(Joined { behind: Some(_), .. })) => {
+                    Err(Error::Unavailable("this instance lags behind its client".into()))
+                }
+                Some(shown) => shown,
+                None => return,
+            };
+        }
         let admitted = match &shown {
             _ if again => Admitted::Yes,
             Ok(_) => self.seat(member, &room),
@@ -122,6 +135,35 @@ impl Chat {
         };
         let first = ack.map(|ack| ack.into_frame(&[&text])).into_iter().collect();
         self.0.hub.release(socket.key(), first).await;
+    }
+
+    /// A place in the room, from where on the socket's frames wait, and what is to be seen there.
+    /// `None` where the instance is ending.
+    async fn look(
+        &self,
+        socket: &Socket,
+        member: &Member,
+        room: &RoomKey,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Option<Result<Joined, Error>> {
+        let again = member.is_in(room);
+        let place = self.0.sequencer.join(socket.key(), member.audience, room.as_str(), again);
+        let head = place.await?.head_of(room.as_str());
+        Some(pages::join(&*self.0.broker, room.as_str(), after, limit, head).await)
+    }
+
+    /// Gives a place back that lies before what the client knows already, from another instance,
+    /// and waits until this one has come as far.
+    async fn catch_up(&self, socket: &Socket, member: &Member, room: &RoomKey, after: Head) {
+        let key = socket.key();
+        if !member.is_in(room) {
+            self.0.sequencer.leave(key, member.audience, room.as_str().into()).await;
+        }
+        self.0.hub.release(key, Vec::new()).await;
+        let wanted = [Wanted { room: room.as_str().into(), after }];
+        // Who looks again afterwards sees whether it was long enough.
+        let _ = timeout(PLACE_WAIT, self.0.sequencer.reach(&wanted)).await;
     }
 
     /// Notes that a socket is in a room from now on, for all who ask who is there.

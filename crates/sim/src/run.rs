@@ -84,12 +84,16 @@ impl Run {
         let limits = Limits {
             append_wait: chance.millis(800, 5_000),
             delivery_queue: *chance.pick(&[16, 64, 4_096]),
+            room_entries: *chance.pick(&[20, 100, 100_000, 100_000]),
+            partition_entries: *chance.pick(&[50, 1_000, 100_000, 100_000]),
             ..Limits::default()
         };
         let partitions = *chance.pick(&[1, 1, 1, 2, 3]);
         let world = World::new(chance.fork().below(u64::MAX), partitions, limits.clone());
         let world = SharedWorld::new(parking_lot::Mutex::new(world));
         world.lock().plant = options.plant;
+        // What passes a limit is lost to whoever was away meanwhile.
+        world.lock().forgot = limits.room_entries < 1_000 || limits.partition_entries < 10_000;
         let shards = 1 + chance.index(2);
         let settings = Settings { limits, shards, folder: options.folder.clone() };
         let number_of_instances = 1 + chance.index(3);

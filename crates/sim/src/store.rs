@@ -138,6 +138,11 @@ impl Store {
         self.parts.iter().chain(&self.past).find(|part| part.head().epoch.as_str() == epoch)
     }
 
+    /// Up to which offset nothing of a room is kept any more.
+    pub(crate) fn floor_of(&self, room: &str, now: Duration) -> u64 {
+        self.part_of(room).floor_of(room, &Kept::at(&self.limits, now))
+    }
+
     /// Whether a room exists.
     pub(crate) fn has_room(&self, room: &str) -> bool {
         self.part_of(room).has_room(room)

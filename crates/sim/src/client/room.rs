@@ -168,11 +168,10 @@ impl Room {
 fn check_reset(who: &str, name: &str, asked: &Position, reset: bool, world: &mut World) {
     let partition = world.store.home(name);
     let Ok(head) = world.store.head(partition) else { return };
-    let gone = match world.store.life(&asked.epoch) {
-        Some(part) => part.room_trimmed(name) > asked.offset || part.room_head(name) < asked.offset,
-        None => true,
-    };
-    let lost = head.epoch.as_str() != asked.epoch || gone;
+    let same_life = head.epoch.as_str() == asked.epoch;
+    let part = world.store.life(&asked.epoch).filter(|_| same_life);
+    let trimmed = world.store.floor_of(name, world.now) > asked.offset;
+    let lost = trimmed || part.is_none_or(|part| part.room_head(name) < asked.offset);
     if reset && !lost {
         let what = format_args!("{who} is reset in {name} at {} for nothing", asked.offset);
         world.violated("P5 honest", what);

@@ -71,9 +71,9 @@ impl Part {
         self.rooms.get(room).map_or(0, |room| room.seqs.len() as u64)
     }
 
-    /// Up to which offset nothing of a room is kept by force.
-    pub(crate) fn room_trimmed(&self, room: &str) -> u64 {
-        self.rooms.get(room).map_or(0, |room| room.trimmed)
+    /// Up to which offset nothing of a room is kept any more.
+    pub(super) fn floor_of(&self, room: &str, kept: &Kept) -> u64 {
+        self.rooms.get(room).map_or(0, |room| self.room_floor(room, kept))
     }
 
     pub(crate) fn entry(&self, room: &str, offset: u64) -> Option<&Record> {
@@ -270,6 +270,8 @@ impl Part {
         self.trimmed = self.trimmed.max(up_to.min(self.log.len() as u64));
         for room in self.rooms.values_mut() {
             let gone = room.seqs.iter().take_while(|seq| **seq <= up_to).count() as u64;
+            // A store that trims by number keeps the newest one, however old it is.
+            let gone = gone.min(room.seqs.len().saturating_sub(1) as u64);
             room.trimmed = room.trimmed.max(gone);
         }
     }

@@ -83,8 +83,25 @@ impl Peers for Forward {
 }
 
 impl Shared {
-    /// Asks each instance that has such sessions; there is hardly ever more than one.
+    /// Asks the owner of a session.
     async fn ask(&self, tag: Tag, question: &Question) -> Result<Response<Incoming>, NoAnswer> {
+        let answer = self.ask_known(tag, question).await;
+        // A session of this instance that is over is a matter of course; an owner that nobody has
+        // heard of has perhaps just started.
+        if answer.as_ref().err() != Some(&NoAnswer::NoOwner) || tag_of(self.neighbours.id()) == tag
+        {
+            return answer;
+        }
+        self.neighbours.look_again().await;
+        self.ask_known(tag, question).await
+    }
+
+    /// Asks each instance that has such sessions; there is hardly ever more than one.
+    async fn ask_known(
+        &self,
+        tag: Tag,
+        question: &Question,
+    ) -> Result<Response<Incoming>, NoAnswer> {
         let live = self.neighbours.live();
         let mut outcome = Err(NoAnswer::NoOwner);
         for owner in live.iter() {

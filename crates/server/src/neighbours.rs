@@ -4,19 +4,34 @@
 
 mod roster;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use broker::{Broker, Instance};
 use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 use serde::{Deserialize, Serialize};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use roster::Roster;
 
 /// How often the lease is renewed.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// At least so long lies between two renewals, however many ask for one.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a renewal that was asked for is waited for.
+const LOOK_WAIT: Duration = Duration::from_secs(1);
 
 /// How long a renewal may take; then it has failed.
 const RENEW_WAIT: Duration = Duration::from_secs(3);
@@ -52,9 +67,17 @@ pub struct Neighbours(Arc<Shared>);
 
 struct Shared {
     id: Box<str>,
-    /// What is said at the next renewal; locked for an assignment.
+    /// What is said at the next renewal; locked for an assignment, also that of `announced`.
     me: Mutex<Neighbour>,
     live: watch::Sender<Arc<[Neighbour]>>,
+    /// Whether the registry has what is said now.
+    announced: AtomicBool,
+    /// Told when somebody can't wait for the next renewal.
+    hurry: Notify,
+    /// The number of the renewal that began last.
+    begun: AtomicU64,
+    /// The number of the one that was answered last, or failed.
+    looked: watch::Sender<u64>,
     gauge: Gauge,
 }
 
@@ -71,7 +94,16 @@ impl Neighbours {
         let live = watch::Sender::new(Arc::from([me.clone()]));
         gauge.set(1);
         let id = me.id.clone();
-        let shared = Arc::new(Shared { id, me: Mutex::new(me), live, gauge });
+        let shared = Arc::new(Shared {
+            id,
+            me: Mutex::new(me),
+            live,
+            announced: AtomicBool::new(false),
+            hurry: Notify::new(),
+            begun: AtomicU64::new(0),
+            looked: watch::Sender::new(0),
+            gauge,
+        });
         tasks.spawn(keep(shared.clone(), broker, lease, stop));
         Self(shared)
     }
@@ -92,9 +124,28 @@ impl Neighbours {
         self.0.live.subscribe()
     }
 
-    /// Tells the others from the next renewal on where they reach this instance.
+    /// Tells the others where they reach this instance.
     pub fn advertise(&self, address: Box<str>) {
-        self.0.me.lock().address = Some(address);
+        let mut me = self.0.me.lock();
+        me.address = Some(address);
+        self.0.announced.store(false, Ordering::Release);
+        drop(me);
+        self.0.hurry.notify_one();
+    }
+
+    /// Whether the others can know of this instance what there is to know.
+    pub fn is_announced(&self) -> bool {
+        self.0.announced.load(Ordering::Acquire)
+    }
+
+    /// Looks into the registry before it is time: somebody may be there who wasn't. Gives up where
+    /// that takes long.
+    pub async fn look_again(&self) {
+        let mut looked = self.0.looked.subscribe();
+        // One that is under way may have looked before.
+        let wanted = self.0.begun.load(Ordering::Acquire) + 1;
+        self.0.hurry.notify_one();
+        let _ = tokio::time::timeout(LOOK_WAIT, looked.wait_for(|last| *last >= wanted)).await;
     }
 }
 
@@ -108,7 +159,15 @@ async fn keep(
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut roster = Roster::new(shared.me.lock().clone(), lease);
     let origin = Instant::now();
-    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+    let mut begun = origin;
+    for number in 1.. {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            _ = ticks.tick() => {}
+            () = shared.hurry.notified() => tokio::time::sleep_until(begun + PAUSE).await,
+        }
+        begun = Instant::now();
+        shared.begun.store(number, Ordering::Release);
         let me = shared.me.lock().clone();
         let renewal = tokio::time::timeout(RENEW_WAIT, broker.renew(&me.to_instance()));
         let Some(renewed) = stop.run_until_cancelled(renewal).await else { break };
@@ -116,6 +175,7 @@ async fn keep(
         match renewed {
             Ok(Ok(registered)) => {
                 let registered = registered.iter().map(Neighbour::of_instance).collect();
+                shared.announced(&me);
                 roster.renewed(now, me, registered);
             }
             Ok(Err(error)) => {
@@ -125,12 +185,18 @@ async fn keep(
             Err(_late) => roster.failed(),
         }
         shared.publish(roster.live());
+        shared.looked.send_replace(number);
     }
     // It ends by itself where this fails.
     let _ = tokio::time::timeout(RESIGN_WAIT, broker.resign(&shared.id)).await;
 }
 
 impl Shared {
+    fn announced(&self, said: &Neighbour) {
+        let me = self.me.lock();
+        self.announced.store(*me == *said, Ordering::Release);
+    }
+
     fn publish(&self, live: &[Neighbour]) {
         self.live.send_if_modified(|known| {
             let changed = **known != *live;

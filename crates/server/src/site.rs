@@ -3,6 +3,7 @@
 
 mod assets;
 mod health;
+mod trace;
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
@@ -18,11 +19,15 @@ use gateway::{BoxFuture, SiteBody};
 use hub::Hub;
 use hyper::body::Incoming;
 use prometheus_client::registry::Registry;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
-use crate::pulse::Pulse;
+use crate::{
+    application::identity::Signer, config::Secret, neighbours::Neighbours, presence::Presence,
+    pulse::Pulse, trace::journey::Journeys,
+};
 use assets::Assets;
 
 /// What the site shows.
@@ -37,8 +42,18 @@ pub struct Parts {
     pub registry: Arc<Registry>,
     /// Whether the fan-out works.
     pub hub: Hub,
+    /// Whether the others know of this instance.
+    pub neighbours: Neighbours,
     /// Cancelled when the instance is about to stop.
     pub leaving: CancellationToken,
+    /// How entries travelled.
+    pub journeys: Journeys,
+    /// Who may see that: members of the room …
+    pub presence: Presence,
+    /// … who prove by their token who they are,
+    pub signer: watch::Receiver<Option<Signer>>,
+    /// and who has this.
+    pub admin_token: Option<Secret>,
 }
 
 /// The site as the gateway serves it.
@@ -55,20 +70,38 @@ struct Shared {
     pulse: Arc<Pulse>,
     registry: Arc<Registry>,
     hub: Hub,
+    neighbours: Neighbours,
     leaving: CancellationToken,
+    journeys: Journeys,
+    presence: Presence,
+    signer: watch::Receiver<Option<Signer>>,
+    admin_token: Option<Secret>,
 }
 
 impl Site {
     /// The site with all its routes.
     pub fn new(parts: Parts) -> Self {
-        let Parts { base_path, public, pulse, registry, hub, leaving } = parts;
+        let Parts { base_path, public, pulse, registry, hub, neighbours, leaving, .. } = parts;
+        let Parts { journeys, presence, signer, admin_token, .. } = parts;
         let client_prefix = format!("{base_path}socket.io/");
         let assets = Assets::new(&base_path);
-        let shared = Arc::new(Shared { assets, pulse, registry, hub, leaving });
+        let shared = Arc::new(Shared {
+            assets,
+            pulse,
+            registry,
+            hub,
+            neighbours,
+            leaving,
+            journeys,
+            presence,
+            signer,
+            admin_token,
+        });
         let routes = Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(health::ready))
             .route("/metrics", get(health::metrics))
+            .route("/api/v1/trace/{room}/{offset}", get(trace::trace))
             .route("/socket.io/{file}", get(client_file))
             .route("/r/{room}", get(page))
             .route("/assets/{*file}", get(page_file));

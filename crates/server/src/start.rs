@@ -25,6 +25,7 @@ use crate::{
     pulse::{self, Pulse},
     sequencer::{self, Sequencer},
     site::{self, Site},
+    trace::{Traces, journey::Journeys},
 };
 pub use listen::Address;
 
@@ -107,6 +108,7 @@ impl Server {
         let canary: Box<str> = format!("{instance}#{}", identity::random_text::<6>()).into();
         let hub = Hub::start(limits::shards(config), limits::hub(config), hub_metrics, &tasks);
         let pulse = Arc::new(Pulse::new(canary.clone(), broker.clone(), metrics.clone()));
+        let traces = Traces::default();
         let (signals, signalled) = mpsc::channel(SIGNALS);
         let parts = sequencer::Parts {
             hub: hub.clone(),
@@ -114,12 +116,22 @@ impl Server {
             pulse: pulse.clone(),
             signals,
             ring: limits::ring(config),
+            traces: traces.clone(),
             metrics: metrics.clone(),
         };
         let sequencer = Sequencer::start(parts, &tasks, &ended);
         tasks.spawn(pulse.clone().beat(sequencer.clone(), tasks.clone(), ended.clone()));
         let tag = peer_listener.is_some().then(|| forward::tag_of(&canary));
-        let neighbours = neighbours(config, canary, &instance, &broker, &metrics, &tasks, &ended);
+        let me = Neighbour {
+            id: canary,
+            name: instance.clone().into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            address: peers::address(config, peer_listener.as_ref()),
+        };
+        let lease = limits::log(config).lease;
+        let gauge = metrics.instances.clone();
+        let neighbours = Neighbours::start(me, broker.clone(), lease, gauge, &tasks, ended.clone());
+        let control = control(&neighbours, &broker, &metrics, &tasks, &ended);
         let parts = presence::Parts {
             broker: broker.clone(),
             sequencer: sequencer.clone(),
@@ -127,14 +139,16 @@ impl Server {
             neighbours: neighbours.clone(),
         };
         let keys = secret::keys(config, &broker, &tasks, &ended);
+        let presence = presence::start(parts, &tasks, ended.clone());
         let chat = Chat::new(Shared {
             instance: instance.into(),
             lobby: config.lobby.clone(),
             limits: limits::chat(config),
             open_rooms: config.open_rooms,
-            keeper: keeper(config, &neighbours, &broker, &metrics, &tasks, &ended),
-            presence: presence::start(parts, &tasks, ended.clone()),
-            signer: keys.signer,
+            keeper: keeper(config, &control, &broker, &metrics, &tasks, &ended),
+            presence: presence.clone(),
+            signer: keys.signer.clone(),
+            traces: traces.clone(),
             broker,
             sequencer: sequencer.clone(),
             hub: hub.clone(),
@@ -147,7 +161,12 @@ impl Server {
             pulse,
             registry: Arc::new(registry),
             hub: hub.clone(),
+            neighbours: neighbours.clone(),
             leaving: leaving.clone(),
+            journeys: Journeys::start(control, traces),
+            presence,
+            signer: keys.signer,
+            admin_token: config.admin_token.clone(),
         }));
         let limits = limits::gateway(config, tag);
         let (chat, tracked) = (Arc::new(chat), tasks.clone());
@@ -198,36 +217,31 @@ fn all_metrics() -> (Registry, Arc<Metrics>, hub::Metrics, gateway::Metrics) {
     (registry, metrics, hub_metrics, gateway_metrics)
 }
 
-/// Registers this life of the instance, and knows the others.
-fn neighbours(
-    config: &Config,
-    id: Box<str>,
-    name: &str,
-    broker: &Arc<dyn Broker>,
-    metrics: &Metrics,
-    tasks: &TaskTracker,
-    ended: &CancellationToken,
-) -> Neighbours {
-    let (name, version) = (name.into(), env!("CARGO_PKG_VERSION").into());
-    let me = Neighbour { id, name, version, address: None };
-    let (lease, gauge) = (limits::log(config).lease, metrics.instances.clone());
-    Neighbours::start(me, broker.clone(), lease, gauge, tasks, ended.clone())
-}
-
-/// Keeps session records, unless recovery is switched off; and opens the mail between instances.
-fn keeper(
-    config: &Config,
+/// Opens the mail between instances.
+fn control(
     neighbours: &Neighbours,
     broker: &Arc<dyn Broker>,
     metrics: &Arc<Metrics>,
     tasks: &TaskTracker,
     stop: &CancellationToken,
-) -> Option<Keeper> {
+) -> Control {
     let (id, all) = (neighbours.id().into(), neighbours.clone());
     let living = move || all.live().iter().map(|neighbour| neighbour.id.clone()).collect();
-    let (broker, metrics) = (broker.clone(), metrics.clone());
-    let control =
-        Control::start(id, broker.clone(), Box::new(living), metrics.clone(), tasks, stop);
+    Control::start(id, broker.clone(), Box::new(living), metrics.clone(), tasks, stop)
+}
+
+/// Keeps session records, unless recovery is switched off.
+fn keeper(
+    config: &Config,
+    control: &Control,
+    broker: &Arc<dyn Broker>,
+    metrics: &Arc<Metrics>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Option<Keeper> {
     let window = config.recovery_window;
-    (!window.is_zero()).then(|| Keeper::start(window, broker, control, metrics, tasks, stop))
+    (!window.is_zero()).then(|| {
+        let (broker, metrics) = (broker.clone(), metrics.clone());
+        Keeper::start(window, broker, control.clone(), metrics, tasks, stop)
+    })
 }

@@ -1,6 +1,5 @@
-//! Under which address the others reach this instance, where nobody has said it: the one that it
-//! listens on, or, where that is any address, the one from which it reaches the Redis that it
-//! shares with them.
+//! Under which address the others reach an instance that listens on all of its own, where nobody
+//! has said it: the one from which it reaches the Redis that it shares with them.
 
 use std::{io, net::IpAddr, net::SocketAddr, time::Duration};
 
@@ -15,24 +14,21 @@ const RETRY: Duration = Duration::from_secs(1);
 const REDIS_PORT: u16 = 6379;
 
 /// Tells the neighbours where this instance listens for them, as soon as that is known.
-pub async fn advertise(neighbours: Neighbours, listens: SocketAddr, redis: Option<RedisUrl>) {
+pub async fn advertise(neighbours: Neighbours, port: u16, redis: Option<RedisUrl>) {
     let hosts = redis.map(|url| hosts(url.expose())).unwrap_or_default();
     let ip = loop {
-        match own_address(listens.ip(), &hosts).await {
+        match own_address(&hosts).await {
             Ok(ip) => break ip,
             Err(error) => tracing::debug!(%error, "no address to advertise is known yet"),
         }
         tokio::time::sleep(RETRY).await;
     };
-    let address = SocketAddr::new(ip, listens.port()).to_string();
+    let address = SocketAddr::new(ip, port).to_string();
     tracing::info!(%address, "other instances reach this one here");
     neighbours.advertise(address.into());
 }
 
-async fn own_address(listens: IpAddr, hosts: &[String]) -> io::Result<IpAddr> {
-    if !listens.is_unspecified() {
-        return Ok(listens);
-    }
+async fn own_address(hosts: &[String]) -> io::Result<IpAddr> {
     // A Redis on a Unix socket is on this machine, and so are all that share it.
     let mut outcome = Ok(IpAddr::from([127, 0, 0, 1]));
     for host in hosts {
@@ -95,12 +91,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_reached_where_it_listens_or_where_it_reaches_the_others() {
-        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        let own = async |listens, hosts: &[String]| own_address(ip(listens), hosts).await.unwrap();
-        assert_eq!(own("10.1.2.3", &[]).await, ip("10.1.2.3"));
-        assert_eq!(own("0.0.0.0", &[]).await, ip("127.0.0.1"));
-        assert_eq!(own("0.0.0.0", &["127.0.0.1:6379".into()]).await, ip("127.0.0.1"));
-        assert!(own_address(ip("0.0.0.0"), &["no.such.host.invalid:1".into()]).await.is_err());
+    async fn it_is_reached_from_where_it_reaches_the_redis() {
+        let local = IpAddr::from([127, 0, 0, 1]);
+        assert_eq!(own_address(&[]).await.unwrap(), local);
+        assert_eq!(own_address(&["127.0.0.1:6379".into()]).await.unwrap(), local);
+        let second = ["no.such.host.invalid:1".into(), "127.0.0.1:6379".into()];
+        assert_eq!(own_address(&second).await.unwrap(), local);
+        assert!(own_address(&second[..1]).await.is_err());
     }
 }

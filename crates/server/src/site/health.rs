@@ -12,7 +12,8 @@ use axum::{
 use super::{Shared, problem};
 use crate::metrics;
 
-/// 200 only while this instance hears its own heartbeat through the log.
+/// 200 only while this instance hears its own heartbeat through the log, and the others can know
+/// of it.
 pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response<Body> {
     if shared.leaving.is_cancelled() {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "this instance is stopping");
@@ -21,6 +22,9 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response<Body> {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "the fan-out of this instance has failed");
     }
     match shared.pulse.ready() {
+        Ok(()) if !shared.neighbours.is_announced() => {
+            problem(StatusCode::SERVICE_UNAVAILABLE, "this instance is not registered yet")
+        }
         Ok(()) => "ready\n".into_response(),
         Err(why) => problem(StatusCode::SERVICE_UNAVAILABLE, &why),
     }

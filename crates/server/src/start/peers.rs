@@ -31,6 +31,15 @@ pub(super) fn listen(config: &Config) -> Result<Option<TcpListener>, StartError>
     Ok(Some(listener))
 }
 
+/// Where others reach this instance, where that need not be found out.
+pub(super) fn address(config: &Config, listener: Option<&TcpListener>) -> Option<Box<str>> {
+    let listens = listener?.local_addr().ok()?;
+    match &config.advertise {
+        Some(address) => Some(address.as_str().into()),
+        None => (!listens.ip().is_unspecified()).then(|| listens.to_string().into()),
+    }
+}
+
 /// Lets the gateway serve the sessions of the neighbours, and them those of this instance.
 pub(super) fn join(
     gateway: &Gateway,
@@ -42,14 +51,10 @@ pub(super) fn join(
     stop: &CancellationToken,
 ) {
     gateway.join(Arc::new(Forward::new(neighbours.clone(), key, tasks, stop)));
-    match (&config.advertise, listener.local_addr()) {
-        (Some(address), _) => neighbours.advertise(address.as_str().into()),
-        (None, Ok(listens)) => {
-            let known = forward::advertise(neighbours.clone(), listens, config.redis.clone());
-            let stop = stop.clone();
-            tasks.spawn(async move { stop.run_until_cancelled(known).await });
-        }
-        (None, Err(error)) => tracing::warn!(%error, "other instances can't reach this one"),
+    if let (None, Ok(listens)) = (address(config, Some(&listener)), listener.local_addr()) {
+        let known = forward::advertise(neighbours.clone(), listens.port(), config.redis.clone());
+        let stop = stop.clone();
+        tasks.spawn(async move { stop.run_until_cancelled(known).await });
     }
     let gateway = gateway.clone();
     tasks.spawn(async move { gateway.serve_peers(listener.into()).await });

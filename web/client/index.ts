@@ -73,6 +73,11 @@ export class Palabre {
     return this.connection.welcome;
   }
 
+  /** Proves that we are the same user: to be kept, and given to the next life of the program. */
+  get token(): string | undefined {
+    return this.#identity.token;
+  }
+
   /** What the server takes at most. */
   get limits(): { text: number; name: number; room: number; rooms: number } {
     return { ...DEFAULT_LIMITS, ...this.welcome?.limits };

@@ -41,7 +41,7 @@ async function keep() {
   while (changed) {
     changed = false;
     const { position, outgoing } = room;
-    const place = { token: palabre.welcome?.token ?? token, position, unsent: outgoing };
+    const place = { token: palabre.token, position, unsent: outgoing };
     await writeFile(`${file}.new`, JSON.stringify(place));
     await rename(`${file}.new`, file);
   }

@@ -151,6 +151,16 @@ for (const [what, there] of [
   });
 }
 
+test("the token is the one that was given, until a welcome brings another", (t) => {
+  const wire = new FakeWire();
+  const palabre = new Palabre({ url: "http://x/", name: "Awa", token: "old" }, () => wire);
+  t.after(() => palabre.close());
+  palabre.connect();
+  assert.equal(palabre.token, "old");
+  wire.hear("palabre:welcome", welcome({ token: "new" }));
+  assert.equal(palabre.token, "new");
+});
+
 test("a new name is asked for until it is answered, and used at the next connect", async (t) => {
   const { wire, palabre, goAndCome } = setUp(t);
   const renamed = palabre.rename("Binta");

@@ -42,6 +42,10 @@ counters! {
     publications_undecodable,
     /// Times that a follower was interrupted because its queue was full.
     followers_overflowed,
+    /// Entries that a Redis lacked and this instance had put back.
+    entries_put_back,
+    /// Times that this instance let a log go on in a new epoch, since it may lack entries.
+    epochs_renewed,
     /// Messages of other instances that found the mailbox full.
     mail_dropped,
     /// Times that a subscription was interrupted.

@@ -122,3 +122,38 @@ async fn renew(shared: &Shared, me: &Instance) -> Result<Vec<Instance>, Error> {
     all.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(10);
+
+    fn instances(ids: &str) -> Vec<Instance> {
+        let instance = |id: &str| Instance { id: id.into(), about: Bytes::new() };
+        ids.split_whitespace().map(instance).collect()
+    }
+
+    #[test]
+    fn who_is_missing_lives_on_until_this_instance_was_steady_for_a_lease() {
+        let start = Instant::now();
+        let mut roster = Roster::new();
+        assert!(roster.me().starts_with("unregistered "));
+        let mut renewed = |roster: &mut Roster, second: u64, ids: &str| {
+            let (me, all) = (&instances("me")[0], instances(ids));
+            roster.renewed(me, &all, LEASE, start + Duration::from_secs(second));
+            roster.others().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(renewed(&mut roster, 0, "a b me"), "a b");
+        assert_eq!(&*roster.me(), "me");
+        assert_eq!(renewed(&mut roster, 5, "b me"), "a b", "it is too early to say");
+        assert_eq!(renewed(&mut roster, 10, "b c me"), "b c");
+        assert_eq!(renewed(&mut roster, 11, "c me"), "c", "from now on at once");
+        roster.failed();
+        assert_eq!(renewed(&mut roster, 15, "me"), "c", "Redis was away");
+        assert_eq!(renewed(&mut roster, 24, "me"), "c");
+        assert_eq!(renewed(&mut roster, 26, "me"), "");
+        assert_eq!(renewed(&mut roster, 27, "d me"), "d");
+        assert_eq!(renewed(&mut roster, 37, "me"), "d", "this instance was away");
+    }
+}

@@ -69,7 +69,7 @@ pub(super) async fn settle(
             run(link, &script::SETTLE, &settle_call(shared, known, give_up)).await?;
         match word.as_str() {
             "settled" => {
-                tell(partition, &mut fields, began);
+                tell(shared, partition, &mut fields, began);
                 return Ok(());
             }
             "again" => attested_as = attest(shared, known, link, doubted).await?,
@@ -87,14 +87,16 @@ pub(super) async fn settle(
     }
 }
 
-/// Says how it ended, where this instance ended it.
-fn tell(partition: u16, fields: &mut Fields, began: Instant) {
+/// Says and counts how it ended, where this instance ended it.
+fn tell(shared: &Shared, partition: u16, fields: &mut Fields, began: Instant) {
     let mut next = || fields.number().ok();
     let (Some(whole), Some(restored), Some(lost), Some(silent)) = (next(), next(), next(), next())
     else {
         return;
     };
     let after = began.elapsed();
+    shared.counters.entries_put_back.add(usize::try_from(restored).unwrap_or(0));
+    shared.counters.epochs_renewed.add(usize::from(whole == 0));
     if whole > 0 {
         info!(partition, restored, ?after, "the log was checked: nothing is missing");
     } else {

@@ -306,3 +306,83 @@ async fn what_is_lost_in_a_failover_is_announced() {
     }
     stop.cancel();
 }
+
+#[tokio::test]
+async fn a_master_that_was_only_frozen_takes_nothing_that_counts() {
+    let master = Server::start();
+    let replica = Server::start_replica(&master);
+    let sentinel = Server::start_sentinel(&master);
+    let redis = over_sentinel(&sentinel, patient());
+    connection(&redis).await;
+    register(&redis, "me").await;
+    let mut answers = Stream::of(&redis, 0..50).answers(999, |_| ()).await;
+    until("replication", async || replica.must(&["HGET", "palabre:{p0}", "seq"]) == "50").await;
+    master.freeze();
+    // These are in its socket; it carries them out when nobody waits for it any more.
+    let waiting = Stream::of(&redis, 50..200);
+    until("it is replaced", async || replica.must(&["ROLE"]).starts_with("master")).await;
+    answers.extend(waiting.answers(999, |_| ()).await);
+    master.thaw();
+    until("it is a replica", async || master.command(&["ROLE"]).starts_with("slave")).await;
+    answers.extend(Stream::of(&redis, 200..220).answers(999, |_| ()).await);
+    assert_eq!(check_log(&redis, 0..220, &answers).await, 220);
+}
+
+#[tokio::test]
+async fn an_orderly_change_of_masters_loses_nothing() {
+    let master = Server::start();
+    let replica = Server::start_replica(&master);
+    let sentinel = Server::start_sentinel(&master);
+    let redis = over_sentinel(&sentinel, patient());
+    connection(&redis).await;
+    register(&redis, "me").await;
+    let epoch = within(redis.head(P0)).await.unwrap().epoch;
+    let change = |turn| {
+        if turn == 0 {
+            sentinel.must(&["SENTINEL", "FAILOVER", "rooms"]);
+        }
+    };
+    let answers = Stream::of(&redis, 0..400).answers(200, change).await;
+    until("it is replaced", async || replica.must(&["ROLE"]).starts_with("master")).await;
+    let more = Stream::of(&redis, 400..500).answers(999, |_| ()).await;
+    let head = settled(&redis).await;
+    assert_eq!(head.epoch, epoch);
+    assert_eq!(check_log(&redis, 0..500, &[answers, more].concat()).await, 500);
+}
+
+#[tokio::test]
+async fn another_name_of_the_same_redis_is_no_loss() {
+    let server = Server::start_with(&["--enable-debug-command", "yes"]);
+    let redis = registered(&server, "me", patient()).await;
+    let mut answers = Stream::of(&redis, 0..9).answers(99, |_| ()).await;
+    let epoch = within(redis.head(P0)).await.unwrap().epoch;
+    // Redis does so by itself when it had no replica for an hour.
+    server.must(&["DEBUG", "CHANGE-REPL-ID"]);
+    assert_eq!(within(redis.head(P0)).await.unwrap().epoch, epoch);
+    within(redis.heartbeat(P0, "me")).await.unwrap();
+    answers.extend(Stream::of(&redis, 9..20).answers(99, |_| ()).await);
+    assert_eq!(check_log(&redis, 0..20, &answers).await, 20);
+}
+
+#[tokio::test]
+async fn sentinels_that_know_nothing_are_passed_over_and_waited_for() {
+    let master = Server::start();
+    let _replica = Server::start_replica(&master);
+    let sentinel = Server::start_sentinel(&master);
+    let unknown = sentinel.sentinel_url().replace("/rooms", "/other");
+    let redis = Redis::start(Config::new(unknown), &TaskTracker::new()).unwrap();
+    until("a try", async || redis.counts().connections_failed > 2).await;
+    let why = within(redis.head(P0)).await.unwrap_err().to_string();
+    assert!(why.contains("the sentinels know no master \"other\""), "{why}");
+    let redis = over_sentinel(&sentinel, patient());
+    connection(&redis).await;
+    sentinel.freeze();
+    assert_eq!(within(redis.append(numbered(0))).await.unwrap().seq, 1, "it is not asked now");
+    master.kill_clients("palabre-lane");
+    let waiting = Stream::of(&redis, 1..5);
+    let failed = redis.counts().connections_failed;
+    until("a try", async || redis.counts().connections_failed > failed).await;
+    sentinel.thaw();
+    let answers = waiting.answers(99, |_| ()).await;
+    assert_eq!(check_log(&redis, 1..5, &answers).await, 4);
+}

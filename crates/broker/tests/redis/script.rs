@@ -14,11 +14,18 @@ fn touching_everything(id: &str) -> Draft {
     Draft { target: Some(1), redact: Some("gone".into()), ..draft("lobby", id, "a deletion") }
 }
 
+/// The rooms, with the times by which they are listed.
+async fn listed(redis: &Redis) -> Vec<(Box<str>, u64)> {
+    let list = within(redis.rooms(99)).await.unwrap();
+    list.rooms.into_iter().map(|room| (room.room, room.at)).collect()
+}
+
 /// Makes every append fail, then heals it; nothing may show in between, and the same append must
 /// then be made as if nothing had been.
 async fn check_harm(redis: &Redis, what: &str, harm: impl FnOnce(), heal: impl FnOnce()) {
     let before = log_of(redis).await;
     let room = within(redis.read_room("lobby", Range::Newest, 99)).await.unwrap();
+    let listed = listed(redis).await;
     let retried = touching_everything(&format!("after {what}"));
     harm();
     let refused = within(redis.append(retried.clone())).await;
@@ -27,6 +34,7 @@ async fn check_harm(redis: &Redis, what: &str, harm: impl FnOnce(), heal: impl F
     assert_eq!(log_of(redis).await, before, "{what}");
     let same = within(redis.read_room("lobby", Range::Newest, 99)).await.unwrap();
     assert_eq!((same.head, same.records), (room.head, room.records), "{what}");
+    assert_eq!(self::listed(redis).await, listed, "{what}");
     let made = within(redis.append(retried)).await.unwrap_or_else(|why| panic!("{what}: {why}"));
     assert_eq!((made.seq, made.duplicate), (before.len() as u64 + 1, false), "{what}");
     assert_eq!(made.offset, room.head + 1, "{what}");

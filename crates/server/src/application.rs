@@ -21,6 +21,7 @@ use crate::{
     metrics::Metrics,
     presence::Presence,
     sequencer::{Sequencer, order::Audience},
+    trace::Traces,
 };
 use identity::Signer;
 use member::Member;
@@ -49,6 +50,8 @@ pub struct Shared {
     pub sequencer: Sequencer,
     /// Where held sockets are released.
     pub hub: Hub,
+    /// Who notes how entries travel.
+    pub traces: Traces,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Where work goes that nobody awaits.

@@ -5,6 +5,7 @@
 
 pub mod application;
 pub mod cli;
+mod clock;
 pub mod config;
 pub mod control;
 pub mod forward;
@@ -16,5 +17,6 @@ pub mod sequencer;
 pub mod serve;
 pub mod site;
 pub mod start;
+pub mod trace;
 
 pub use start::{Server, StartError, open_log};

@@ -8,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use broker::{Partition, partition_of};
@@ -16,6 +16,7 @@ use chat::presence::{Limits, Presence as Members, Shown};
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 
+use crate::clock::wall_ms;
 pub use task::{Parts, start};
 
 /// Who is where; clones see the same.
@@ -51,7 +52,7 @@ impl Presence {
 
     /// A socket of this instance has joined a room. Each join has its leave.
     pub fn join(&self, room: &str, user: &Arc<str>, name: &Arc<str>) {
-        self.change(room, |members| members.join(room, user, name, wall_clock_ms()));
+        self.change(room, |members| members.join(room, user, name, wall_ms()));
     }
 
     /// A socket of this instance has left a room, or gone.
@@ -61,7 +62,7 @@ impl Presence {
 
     /// A user of this instance is called otherwise now.
     pub fn rename(&self, room: &str, user: &Arc<str>, name: &Arc<str>) {
-        self.change(room, |members| members.rename(room, user, name, wall_clock_ms()));
+        self.change(room, |members| members.rename(room, user, name, wall_ms()));
     }
 
     /// How many distinct users are in a room.
@@ -75,6 +76,12 @@ impl Presence {
         (members.members(room, limit), members.count(room))
     }
 
+    /// Whether a user is in a room.
+    pub fn has(&self, room: &str, user: &str) -> bool {
+        let (members, _) = self.members(room, usize::MAX);
+        members.iter().any(|member| *member.user == *user)
+    }
+
     fn change(&self, room: &str, change: impl FnOnce(&mut Members)) {
         change(&mut self.of(room).lock());
         if !self.0.woken.swap(true, Ordering::AcqRel) {
@@ -86,14 +93,4 @@ impl Presence {
         let Partition(partition) = partition_of(room, self.0.partitions.len() as u16);
         &self.0.partitions[usize::from(partition)]
     }
-}
-
-/// Milliseconds since 1970 by this machine's clock.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "it is only shown, and no entry is made that the log could give a time to"
-)]
-fn wall_clock_ms() -> u64 {
-    let passed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
 }

@@ -8,13 +8,17 @@ pub mod ring;
 
 use std::{sync::Arc, time::Duration};
 
-use broker::{Broker, Epoch, Head, Partition, Range, follow::Followed, partition_of};
+use broker::{Broker, Epoch, Head, Partition, Range, Record, follow::Followed, partition_of};
 use bytes::Bytes;
 use hub::{Class, CloseReason, Hub, Publication, SocketKey, Topic};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{metrics::Metrics, pulse::Pulse};
+use crate::{
+    metrics::Metrics,
+    pulse::Pulse,
+    trace::{By, Traces},
+};
 use order::{Audience, Effect, Entering, Input, Order, Place, Returned, Returning, Wanted};
 
 /// Inputs that may wait for their place; who brings one more waits.
@@ -38,6 +42,8 @@ pub struct Parts {
     pub ring: ring::Limits,
     /// Who takes what instances signal; while this is full, signals are dropped.
     pub signals: mpsc::Sender<Signalled>,
+    /// Who notes how entries travel.
+    pub traces: Traces,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -65,7 +71,9 @@ impl Sequencer {
             tasks.spawn(bringing.bring(followed, inputs.clone()));
         }
         let (reached, heads) = watch::channel(None);
-        let task = Task { order: Order::new(partitions, parts.ring), reached, parts };
+        let order = Order::new(partitions, parts.ring);
+        let repairing = vec![false; usize::from(partitions)];
+        let task = Task { order, reached, repairing, noted: Vec::new(), parts };
         tasks.spawn(task.run(queue, stop.clone()));
         Self { inputs, heads }
     }
@@ -192,6 +200,10 @@ struct Task {
     order: Order,
     /// Told how far the order has come.
     reached: watch::Sender<Option<Arc<[Head]>>>,
+    /// By partition: whether what comes is read from the log.
+    repairing: Vec<bool>,
+    /// What is on its way to the fan-out.
+    noted: Vec<Arc<Record>>,
     parts: Parts,
 }
 
@@ -207,8 +219,8 @@ impl Task {
                 return;
             }
             for input in inputs.drain(..) {
-                if matches!(input, Input::Followed(_, Followed::Entry(..))) {
-                    self.parts.metrics.entries_in.inc();
+                if let Input::Followed(partition, followed) = &input {
+                    self.note(*partition, followed);
                 }
                 self.order.handle(input, &mut effects);
             }
@@ -216,7 +228,28 @@ impl Task {
             while !effects.is_empty() {
                 self.carry_out(&mut effects).await;
             }
+            for record in self.noted.drain(..) {
+                self.parts.traces.fanned_out(&record);
+            }
             self.tell_reached();
+        }
+    }
+
+    fn note(&mut self, partition: Partition, followed: &Followed) {
+        let repairing = &mut self.repairing[usize::from(partition.0)];
+        match followed {
+            Followed::Behind => *repairing = true,
+            Followed::CaughtUp { .. } => *repairing = false,
+            Followed::Entry(epoch, record) => {
+                self.parts.metrics.entries_in.inc();
+                let by = if *repairing { By::Repaired } else { By::Live };
+                let sockets = self.order.sockets_in(&record.room);
+                self.parts.traces.received(epoch, record, by, sockets);
+                if sockets > 0 {
+                    self.noted.push(record.clone());
+                }
+            }
+            _ => {}
         }
     }
 

@@ -29,6 +29,7 @@ const SAMPLES: &[(&str, &str, &str, &str)] = &[
     ("room-age", r#""1d""#, "2d", "3d"),
     ("lobby", r#""a""#, "b", "Ç"),
     ("secret", r#""aaaaaaaaaaaaaaaa""#, "bbbbbbbbbbbbbbbb", "cccccccccccccccc"),
+    ("admin-token", r#""aaaaaaaaaaaaaaaa""#, "bbbbbbbbbbbbbbbb", "cccccccccccccccc"),
     ("rate-limit", r#""none""#, "default", "none"),
     ("text-max", "10", "20", "30"),
     ("log", r#""json""#, "text", "json"),

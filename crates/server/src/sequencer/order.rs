@@ -416,6 +416,11 @@ impl Order {
         sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1))
     }
 
+    /// How many sockets of this instance are in a room.
+    pub fn sockets_in(&self, room: &str) -> usize {
+        self.rooms.get(room).map_or(0, |room| room.members.iter().sum())
+    }
+
     /// How many rooms sockets of this instance are in.
     pub fn rooms(&self) -> usize {
         self.rooms.len()

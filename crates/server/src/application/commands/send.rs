@@ -11,7 +11,7 @@ use super::{
     super::{Chat, identity, member::Member},
     unavailable, unreadable,
 };
-use crate::metrics::Outcome;
+use crate::{clock::wall_ms, metrics::Outcome};
 
 impl Chat {
     /// Puts a message into the log. Its place among the sender's messages is taken before this
@@ -34,7 +34,7 @@ impl Chat {
         let reply_to = message.reply_to.clone();
         let draft = draft(member, &room, message);
         if before.is_none() && reply_to.is_none() {
-            let (asked, appended) = (Instant::now(), self.0.broker.append(draft.clone()));
+            let (asked, appended) = (Asked::now(), self.0.broker.append(draft.clone()));
             return Some(Box::pin(async move {
                 let answer = chat.appended(&draft, asked, appended.await);
                 chat.answer(&socket, ack, answer).await;
@@ -53,7 +53,7 @@ impl Chat {
             };
             let answer = match found {
                 Ok(()) => {
-                    let (asked, appended) = (Instant::now(), chat.0.broker.append(draft.clone()));
+                    let (asked, appended) = (Asked::now(), chat.0.broker.append(draft.clone()));
                     drop(place);
                     chat.appended(&draft, asked, appended.await)
                 }
@@ -92,12 +92,13 @@ impl Chat {
     fn appended(
         &self,
         draft: &Draft,
-        asked: Instant,
+        asked: Asked,
         appended: Result<broker::Appended, AppendError>,
     ) -> Result<String, Refusal> {
-        self.0.metrics.append_seconds.observe(asked.elapsed().as_secs_f64());
+        self.0.metrics.append_seconds.observe(asked.at.elapsed().as_secs_f64());
         let (outcome, answer) = match appended {
             Ok(at) => {
+                self.0.traces.accepted(&draft.room, asked.wall_ms, &at);
                 let place = render::Place {
                     room: &draft.room,
                     epoch: at.epoch.as_str(),
@@ -119,6 +120,18 @@ impl Chat {
         };
         self.0.metrics.appends.get_or_create(&Outcome { outcome }).inc();
         answer
+    }
+}
+
+/// When the log was asked: to measure by, and to be shown.
+struct Asked {
+    at: Instant,
+    wall_ms: u64,
+}
+
+impl Asked {
+    fn now() -> Self {
+        Self { at: Instant::now(), wall_ms: wall_ms() }
     }
 }
 

@@ -73,6 +73,10 @@ options! {
         "secret" secret: Option<Secret> = None, Maybe(Hidden), "TEXT",
         unset: "made once and kept with the log";
 
+        /// Token of whoever runs the server: it may ask for what only members of a room may know.
+        "admin-token" admin_token: Option<Secret> = None, Maybe(Hidden), "TEXT",
+        unset: "none: nobody may";
+
         /// Limits on how fast one may send; `none` is for measuring.
         "rate-limit" rate_limit: RateLimit = RateLimit::Default,
         Choice(&[("default", RateLimit::Default), ("none", RateLimit::None)]), "RULE";

@@ -101,7 +101,7 @@ pub async fn session_claimed_at_once_goes_from_one_to_the_next(place: &dyn Place
 /// What isn't renewed ends; what is renewed lives on; renewing says what is gone, in order.
 pub async fn session_lives_as_long_as_it_is_renewed(place: &dyn Place) {
     let broker = open(place).await;
-    let short = Duration::from_secs(1);
+    let short = Duration::from_secs(2);
     // Renewed, kept anew and claimed within their short life, or not at all.
     for key in ["renewed", "kept", "claimed", "left"] {
         assert!(keep(&*broker, record(key, "me", key), short).await);

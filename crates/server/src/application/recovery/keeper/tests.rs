@@ -1,0 +1,104 @@
+use broker::{Limits, embedded::Embedded};
+use hub::Hub;
+use prometheus_client::registry::Registry;
+
+use super::*;
+
+struct House {
+    hub: Hub,
+    keeper: Keeper,
+    broker: Arc<dyn Broker>,
+    _tasks: TaskTracker,
+}
+
+/// An instance with the longest id that there may be.
+fn house() -> House {
+    let id: Box<str> = format!("{}#AbCdEf12", "x".repeat(100)).into();
+    let broker: Arc<dyn Broker> = Embedded::open(None, Limits::memory()).unwrap();
+    let metrics = Arc::new(Metrics::new(&mut Registry::default()));
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let living = vec![id.clone()];
+    let control = Control::start(
+        id,
+        broker.clone(),
+        Box::new(move || living.clone()),
+        metrics.clone(),
+        &tasks,
+        &stop,
+    );
+    let window = Duration::from_mins(2);
+    let keeper = Keeper::start(window, broker.clone(), control, metrics, &tasks, &stop);
+    let hub = Hub::start(1, hub::Limits::default(), hub::Metrics::new(), &tasks);
+    House { hub, keeper, broker, _tasks: tasks }
+}
+
+#[tokio::test]
+async fn a_token_names_its_instance_and_closes_its_own_connection_only() {
+    let House { hub, keeper, .. } = house();
+    let (one, other) = (hub.connection(), hub.connection());
+    let lease_of = async |connection: &Arc<Connection>| {
+        keeper.lease(hub.attach(connection.clone()).await, connection, "pid".into())
+    };
+    let (a, b) = (lease_of(&one).await, lease_of(&other).await);
+    assert!(a.kept.owner.len() <= broker::SESSION_NAME_BYTES_MAX, "{}", a.kept.owner);
+    assert_eq!(mark_of_token(&a.kept.owner), "AbCdEf12");
+    let forged = format!("{}x", &a.kept.owner[..a.kept.owner.len() - 1]);
+    for nonsense in ["", "AbCdEf12", "AbCdEf12.zz.x", "AbCdEf12.0.x", &forged] {
+        keeper.replace(nonsense);
+    }
+    assert_eq!((one.closed(), other.closed()), (None, None));
+    keeper.replace(&a.kept.owner);
+    assert_eq!((one.closed(), other.closed()), (Some(CloseReason::Replaced), None));
+    keeper.let_go(&b);
+    keeper.replace(&b.kept.owner);
+    assert_eq!(other.closed(), None, "it has let go of it");
+}
+
+impl House {
+    /// Begins a session that ends at once, for this reason; gives its pid.
+    async fn come_and_go(&self, reason: CloseReason) -> String {
+        let (connection, pid) = (self.hub.connection(), identity::random_text::<15>());
+        let key = self.hub.attach(connection.clone()).await;
+        self.keeper.begin(key, &connection, pid.clone().into(), Bytes::from_static(b"record"));
+        self.keeper.part(key, reason);
+        pid
+    }
+
+    async fn claim(&self, pid: &str) -> Option<SessionRecord> {
+        self.broker.claim(pid, "x", Duration::from_mins(1)).await.unwrap()
+    }
+
+    /// Waits until all that was to be done has been done: the record of a second session is
+    /// written in a later batch than that of a first one.
+    async fn settle(&self) {
+        for _ in 0..2 {
+            let pid = self.come_and_go(CloseReason::TransportClose).await;
+            let written = async {
+                while self.claim(&pid).await.is_none() {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(Duration::from_mins(1), written).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_was_ended_on_purpose_or_lost_its_past_can_not_come_back() {
+    let house = house();
+    for (reason, is_kept) in [
+        (CloseReason::TransportClose, true),
+        (CloseReason::SlowConsumer, true),
+        (CloseReason::ShuttingDown, true),
+        (CloseReason::Replaced, true),
+        (CloseReason::LogReset, false),
+        (CloseReason::ClientDisconnect, false),
+        (CloseReason::ServerDisconnect, false),
+    ] {
+        let pid = house.come_and_go(reason).await;
+        house.settle().await;
+        let kept = house.claim(&pid).await.map(|record| record.bytes);
+        assert_eq!(kept, is_kept.then_some(Bytes::from_static(b"record")), "{reason}");
+    }
+    assert!(house.keeper.0.live.lock().is_empty());
+}

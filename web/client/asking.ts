@@ -19,8 +19,12 @@ export interface Link {
   readonly online: boolean;
   /** Whether we are this user, or were before a reconnect. */
   isOwn(user: string): boolean;
-  /** Asks once. Rejects with `Unanswered`. */
-  request<C extends Command>(command: C, takes: Takes<C>): Promise<Answer<C>>;
+  /** Asks once. Rejects with `Unanswered`. `heard` hears the answer before what came behind it. */
+  request<C extends Command>(
+    command: C,
+    takes: Takes<C>,
+    heard?: (answer: Answer<C>) => void,
+  ): Promise<Answer<C>>;
   /** Asks until there is an answer, or `signal` says that it is not wanted any more. */
   ask<C extends Command>(command: C, takes: Takes<C>, how?: Patience): Promise<Answer<C>>;
 }
@@ -63,8 +67,12 @@ export class Asking implements Link {
     return this.#connection.isOwn(user);
   }
 
-  request<C extends Command>(command: C, takes: Takes<C>): Promise<Answer<C>> {
-    return this.#connection.request(command, takes);
+  request<C extends Command>(
+    command: C,
+    takes: Takes<C>,
+    heard?: (answer: Answer<C>) => void,
+  ): Promise<Answer<C>> {
+    return this.#connection.request(command, takes, heard);
   }
 
   async ask<C extends Command>(

@@ -136,8 +136,15 @@ export class Connection extends Emitter<Heard> {
     this.#become({});
   }
 
-  /** Sends a command and waits for its answer. Rejects with `Unanswered`. */
-  request<C extends Command>(command: C, takes: Takes<C>): Promise<Answer<C>> {
+  /**
+   * Sends a command and waits for its answer. Rejects with `Unanswered`. `heard` is given the
+   * answer before any event that came behind it; whoever awaits the promise may be later than that.
+   */
+  request<C extends Command>(
+    command: C,
+    takes: Takes<C>,
+    heard?: (answer: Answer<C>) => void,
+  ): Promise<Answer<C>> {
     if (!this.online) return Promise.reject(new Unanswered("not connected"));
     return new Promise((resolve, reject) => {
       const sent = performance.now();
@@ -155,6 +162,7 @@ export class Connection extends Emitter<Heard> {
         if (!this.#waiting.has(fail)) return;
         end();
         this.#become({ roundTripMs: performance.now() - sent });
+        heard?.(answer);
         resolve(answer);
       };
       this.#wire.emit<C>(command, ...([takes, answered] as Parameters<ClientEvents[C]>));

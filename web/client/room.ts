@@ -9,6 +9,7 @@ import { newId } from "./ids.ts";
 import { type Later, laterByTimer } from "./later.ts";
 import type { Outgoing } from "./outbox.ts";
 import type {
+  Answer,
   Entry,
   Joined,
   Person,
@@ -284,15 +285,15 @@ export class Room extends Emitter<Heard> {
   async loadOlder(): Promise<void> {
     const full = this.following && this.entries.length >= ENTRIES_MAX;
     if (this.phase !== "joined" || this.loading.older || !this.older || full) return;
-    const before = this.entries[0]?.offset ?? this.#timeline.last + 1;
-    await this.#page("older", { before }, (page) => this.#timeline.pagedBefore(page));
+    const before = this.#timeline.first;
+    await this.#page("older", { before }, (page) => this.#timeline.pagedBefore(page, before));
   }
 
   /** Reads a page of what comes after. */
   async loadNewer(): Promise<void> {
     if (this.phase !== "joined" || this.loading.newer || this.ahead === 0) return;
     const after = this.#timeline.last;
-    await this.#page("newer", { after }, (page) => this.#timeline.pagedAfter(page));
+    await this.#page("newer", { after }, (page) => this.#timeline.pagedAfter(page, after));
   }
 
   /** Leaves the place that is being read for the newest entries. */
@@ -306,11 +307,11 @@ export class Room extends Emitter<Heard> {
 
   /** Whether what we hold is enough to open the room there. */
   #holds(at: Opening): boolean {
-    const { epoch, last, older } = this.#timeline;
+    const { epoch, first, older } = this.#timeline;
     if (epoch === undefined || this.ahead > 0) return false;
     if (at === "end" || this.unread === 0 || !older) return true;
     const { seen } = this.#reading;
-    return seen?.epoch === epoch && (this.entries[0]?.offset ?? last + 1) <= seen.offset + 1;
+    return seen?.epoch === epoch && first <= seen.offset + 1;
   }
 
   #joinAgain(): Promise<void> {
@@ -326,13 +327,15 @@ export class Room extends Emitter<Heard> {
     const asked = this.#entrance.ask({ shown, seen, position: this.#timeline.position });
     const { limit, after } = asked;
     const takes = { room: this.key, limit, ...(after && { after }) };
-    const answer = await answerTo(this.#link.request("join", takes));
-    if (life !== this.#life) return;
-    if (answer === undefined || (!answer.ok && isPassing(answer.error))) {
+    // Live entries may come in the same packet as the answer that they stand behind.
+    const heard = (answer: Answer<"join">) => {
+      if (answer.ok && life === this.#life) this.#joined(answer, asked);
+    };
+    const answer = await answerTo(this.#link.request("join", takes, heard));
+    if (answer?.ok === true || life !== this.#life) return;
+    if (answer === undefined || isPassing(answer.error)) {
       const ms = answer?.error.retryAfterMs ?? RETRY_MS;
       this.#callOffRetry = this.#later(ms, () => void this.#join());
-    } else if (answer.ok) {
-      this.#joined(answer, asked);
     } else {
       this.phase = "refused";
       this.refusal = answer.error;

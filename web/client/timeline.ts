@@ -96,11 +96,19 @@ export class Timeline {
     return this.behind && !hadHole && this.following ? "read" : "nothing";
   }
 
-  /** Takes a page of what comes before the first entry. */
-  pagedBefore(page: Stretch): Next {
+  /** Where the next page of what comes before has to end. */
+  get first(): number {
+    return this.entries[0]?.offset ?? this.last + 1;
+  }
+
+  /**
+   * Takes a page of what comes before an entry: the first one, unless that has changed meanwhile.
+   */
+  pagedBefore(page: Stretch, asked: number): Next {
     if (page.epoch !== this.epoch) return "rejoin";
     this.head = Math.max(this.head, page.head);
-    const first = this.entries[0]?.offset ?? this.last + 1;
+    const { first } = this;
+    if (asked !== first) return "nothing";
     const before = page.entries.filter((entry) => entry.offset < first);
     const adjoins = before.at(-1)?.offset === first - 1 && isWhole(before);
     this.older = adjoins && page.more;
@@ -115,9 +123,10 @@ export class Timeline {
     return "nothing";
   }
 
-  /** Takes a page of what comes after the last entry. */
-  pagedAfter(page: Stretch): Next {
+  /** Takes a page of what comes after an entry: the last one, unless that has changed meanwhile. */
+  pagedAfter(page: Stretch, asked: number): Next {
     if (page.epoch !== this.epoch) return "rejoin";
+    if (asked !== this.last) return "nothing";
     const next = this.#extend(page, true);
     this.#drain();
     return next;

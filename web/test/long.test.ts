@@ -28,14 +28,20 @@ class LongLog implements Link {
     return this.request(command, takes);
   }
 
-  async request<C extends Command>(command: C, takes: Takes<C>): Promise<Answer<C>> {
+  async request<C extends Command>(
+    command: C,
+    takes: Takes<C>,
+    heard?: (answer: Answer<C>) => void,
+  ): Promise<Answer<C>> {
     const { before = this.head + 1, after, limit = 0 } = takes as Takes<"history"> & Range;
     this.pages += 1;
     this.largest = Math.max(this.largest, limit);
     const first = command === "join" || after === undefined ? before - limit : after + 1;
     const stretch = this.#stretch(Math.max(1, first), Math.min(this.head, first + limit - 1));
     const more = after === undefined ? first > 1 : first + limit - 1 < this.head;
-    return { ok: true, room: "r", members: 1, ...stretch, more } as unknown as Answer<C>;
+    const answer = { ok: true, room: "r", members: 1, ...stretch, more } as unknown as Answer<C>;
+    heard?.(answer);
+    return answer;
   }
 
   entry(offset: number): Entry {

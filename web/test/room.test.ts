@@ -36,6 +36,24 @@ test("a joined room shows what is there, and what comes", async () => {
   assert.deepEqual(told, ["4"], "history is not told as news");
 });
 
+test("what comes in one packet with the answer to a join is not lost", async () => {
+  const { log, pipe, room } = await roomWith(3);
+  pipe.drop();
+  log.grow(2);
+  pipe.connect(room);
+  pipe.serve();
+  log.grow(2);
+  await pipe.deliverTogether(3);
+  assert.deepEqual(offsets(room), [1, 2, 3, 4, 5, 6, 7]);
+  const first = new Room(pipe, "r");
+  pipe.drop();
+  pipe.connect(first);
+  pipe.serve();
+  log.grow(1);
+  await pipe.deliverTogether(2);
+  assert.deepEqual(offsets(first), [1, 2, 3, 4, 5, 6, 7, 8]);
+});
+
 test("a message is pending, then placed, then an entry", async () => {
   const { pipe, room } = await roomWith(0);
   room.send("hello");

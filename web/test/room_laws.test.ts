@@ -106,6 +106,7 @@ const travel: Accident[] = [
   ({ pipe }) => pipe.deliver(),
   ({ pipe }) => pipe.deliver(),
   ({ pipe }) => pipe.deliver(),
+  ({ pipe, random }) => pipe.deliverTogether(random(9)),
   ({ later }) => later.goOff(),
 ];
 

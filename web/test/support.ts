@@ -137,12 +137,20 @@ export class Pipe implements Link {
     return this.#up.length === 0 && this.#down.length === 0;
   }
 
-  request<C extends Command>(command: C, takes: Takes<C>): Promise<Answer<C>> {
+  request<C extends Command>(
+    command: C,
+    takes: Takes<C>,
+    heard?: (answer: Answer<C>) => void,
+  ): Promise<Answer<C>> {
     if (!this.online) return Promise.reject(new Unanswered("offline"));
     this.asked.push(command);
     this.takes.push(takes);
     return new Promise((resolve, reject) => {
-      const asked = { command, takes, resolve: resolve as Asked["resolve"], reject };
+      const answered = (answer: Answer<C>) => {
+        heard?.(answer);
+        resolve(answer);
+      };
+      const asked = { command, takes, resolve: answered as Asked["resolve"], reject };
       this.#up.push(asked);
       this.#unanswered.add(asked);
     });
@@ -188,6 +196,12 @@ export class Pipe implements Link {
   /** The oldest thing on its way back arrives. */
   async deliver(): Promise<void> {
     this.#down.shift()?.();
+    await settled();
+  }
+
+  /** The oldest things on their way back arrive in one packet. */
+  async deliverTogether(count: number): Promise<void> {
+    for (let i = 0; i < count; i += 1) this.#down.shift()?.();
     await settled();
   }
 

@@ -41,7 +41,7 @@ test("a hole before a live entry is read, and the entry then takes its place", (
   assert.equal(timeline.live(entryAt(7)), "nothing", "it is being read already");
   assert.deepEqual(offsets(timeline), range(1, 3));
   const page = { epoch: "e1", head: 6, entries: entriesOf(4, 6), more: false };
-  assert.equal(timeline.pagedAfter(page), "nothing");
+  assert.equal(timeline.pagedAfter(page, 3), "nothing");
   assert.deepEqual(offsets(timeline), range(1, 7));
   assert.equal(timeline.behind, false);
 });
@@ -61,7 +61,7 @@ test("a return that finds more than a page knows that it is behind", () => {
   assert.equal(timeline.behind, true);
   assert.equal(timeline.live(entryAt(21)), "nothing");
   assert.equal(
-    timeline.pagedAfter({ epoch: "e1", head: 20, entries: entriesOf(9, 20), more: false }),
+    timeline.pagedAfter({ epoch: "e1", head: 20, entries: entriesOf(9, 20), more: false }, 8),
     "nothing",
   );
   assert.deepEqual(offsets(timeline), range(1, 21));
@@ -81,31 +81,40 @@ test("a reset replaces everything, and its end is read", () => {
 
 test("what can't be continued asks to join again", () => {
   const hole = { epoch: "e1", head: 9, entries: entriesOf(6, 9), more: false };
-  assert.equal(timelineOf(1, 3).pagedAfter(hole), "rejoin", "trimmed in between");
+  assert.equal(timelineOf(1, 3).pagedAfter(hole, 3), "rejoin", "trimmed in between");
   const short = { epoch: "e1", head: 9, entries: entriesOf(4, 8), more: false };
-  assert.equal(timelineOf(1, 3).pagedAfter(short), "rejoin", "the page ends before the head");
+  assert.equal(timelineOf(1, 3).pagedAfter(short, 3), "rejoin", "the page ends before the head");
   const torn = { epoch: "e1", head: 6, entries: [entryAt(4), entryAt(6)], more: false };
-  assert.equal(timelineOf(1, 3).pagedAfter(torn), "rejoin", "a hole inside the page");
+  assert.equal(timelineOf(1, 3).pagedAfter(torn, 3), "rejoin", "a hole inside the page");
   const other = { epoch: "e2", head: 4, entries: entriesOf(4, 4, "e2"), more: false };
-  assert.equal(timelineOf(1, 3).pagedAfter(other), "rejoin", "another life of the log");
-  assert.equal(timelineOf(1, 3).pagedBefore(other), "rejoin");
+  assert.equal(timelineOf(1, 3).pagedAfter(other, 3), "rejoin", "another life of the log");
+  assert.equal(timelineOf(1, 3).pagedBefore(other, 1), "rejoin");
   assert.equal(timelineOf(1, 3).live(entryAt(4, { epoch: "e2" })), "rejoin");
 });
 
 test("older pages come before what is there", () => {
   const timeline = timelineOf(51, 60);
   timeline.follow(false);
-  timeline.pagedBefore({ epoch: "e1", head: 60, entries: entriesOf(41, 52), more: true });
+  timeline.pagedBefore(
+    { epoch: "e1", head: 60, entries: entriesOf(41, 52), more: true },
+    timeline.first,
+  );
   assert.deepEqual(offsets(timeline), range(41, 60));
   assert.equal(timeline.older, true);
-  timeline.pagedBefore({ epoch: "e1", head: 60, entries: entriesOf(38, 40), more: false });
+  timeline.pagedBefore(
+    { epoch: "e1", head: 60, entries: entriesOf(38, 40), more: false },
+    timeline.first,
+  );
   assert.deepEqual(offsets(timeline), range(38, 60));
   assert.equal(timeline.older, false);
 });
 
 test("an older page that does not adjoin is not shown", () => {
   const timeline = timelineOf(51, 60);
-  timeline.pagedBefore({ epoch: "e1", head: 60, entries: entriesOf(30, 40), more: true });
+  timeline.pagedBefore(
+    { epoch: "e1", head: 60, entries: entriesOf(30, 40), more: true },
+    timeline.first,
+  );
   assert.deepEqual(offsets(timeline), range(51, 60));
   assert.equal(timeline.older, false);
 });
@@ -131,18 +140,43 @@ test("an older page pushes the end out, which is read again later", () => {
   const timeline = timelineOf(101, 100 + ENTRIES_MAX);
   timeline.follow(false);
   const head = 100 + ENTRIES_MAX;
-  timeline.pagedBefore({ epoch: "e1", head, entries: entriesOf(1, 100), more: false });
+  timeline.pagedBefore(
+    { epoch: "e1", head, entries: entriesOf(1, 100), more: false },
+    timeline.first,
+  );
   assert.deepEqual(offsets(timeline), range(1, ENTRIES_MAX));
   assert.equal(timeline.behind, true);
   const entries = entriesOf(ENTRIES_MAX + 1, head);
-  timeline.pagedAfter({ epoch: "e1", head, entries, more: false });
+  timeline.pagedAfter({ epoch: "e1", head, entries, more: false }, timeline.last);
   assert.deepEqual(offsets(timeline), range(101, head));
 });
 
 test("what is held behind a hole is bounded", () => {
   const timeline = timelineOf(1, 3);
   for (let offset = 5; offset < 5 + HELD_MAX * 3; offset += 1) timeline.live(entryAt(offset));
-  timeline.pagedAfter({ epoch: "e1", head: 4, entries: entriesOf(4, 4), more: false });
+  timeline.pagedAfter(
+    { epoch: "e1", head: 4, entries: entriesOf(4, 4), more: false },
+    timeline.last,
+  );
   assert.deepEqual(offsets(timeline), range(1, 4), "the first ones were let go");
   assert.equal(timeline.behind, true, "and are known to be missing");
+});
+
+test("a page that was asked for before the stretch has moved means nothing", () => {
+  const timeline = timelineOf(101, 350);
+  const { first, last } = timeline;
+  const before = { epoch: "e1", head: 400, entries: entriesOf(1, 100), more: false };
+  for (let offset = 351; offset <= 401; offset += 1) timeline.live(entryAt(offset));
+  assert.equal(timeline.pagedBefore(before, first), "nothing");
+  assert.equal(timeline.older, true, "it can be asked for again");
+  assert.deepEqual(offsets(timeline), range(102, 401));
+
+  timeline.follow(false);
+  const older = { epoch: "e1", head: 401, entries: entriesOf(2, 101), more: true };
+  timeline.live(entryAt(403));
+  timeline.pagedBefore(older, timeline.first);
+  const after = { epoch: "e1", head: 403, entries: entriesOf(402, 403), more: false };
+  assert.equal(timeline.pagedAfter(after, 401), "nothing", "nothing is lost");
+  assert.equal(timeline.pagedAfter({ ...after, entries: [], more: true }, last), "nothing");
+  assert.deepEqual(offsets(timeline), range(2, 301));
 });

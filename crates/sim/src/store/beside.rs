@@ -1,9 +1,6 @@
 //! What lies beside the log: leases of instances, session records, and the lists of rooms.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use broker::{
     Error, INSTANCE_ABOUT_BYTES_MAX, INSTANCE_ID_BYTES_MAX, Instance, ListedRoom, OwnedSession,
@@ -19,14 +16,14 @@ pub(crate) struct Beside {
     pub(super) lease: Duration,
     instances: BTreeMap<Box<str>, (Instance, Duration)>,
     sessions: BTreeMap<Box<str>, (SessionRecord, Duration)>,
-    /// Keys of records that were lost with the store's data.
-    lost: BTreeSet<Box<str>>,
+    /// Who owned a record before the present owner claimed it.
+    owners_before: BTreeMap<Box<str>, Box<str>>,
 }
 
 impl Beside {
     pub(super) fn new(lease: Duration) -> Self {
-        let (instances, sessions, lost) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { lease, instances, sessions, lost }
+        let (instances, sessions) = (BTreeMap::new(), BTreeMap::new());
+        Self { lease, instances, sessions, owners_before: BTreeMap::new() }
     }
 
     pub(crate) fn renew(&mut self, me: &Instance, now: Duration) -> Result<Vec<Instance>, Error> {
@@ -51,7 +48,8 @@ impl Beside {
 
     /// All session records are lost.
     pub(crate) fn lose_sessions(&mut self) {
-        self.lost.extend(std::mem::take(&mut self.sessions).into_keys());
+        self.sessions.clear();
+        self.owners_before.clear();
     }
 
     fn living(&self, key: &str, now: Duration) -> Option<&SessionRecord> {
@@ -69,6 +67,9 @@ impl Beside {
         if self.living(&record.key, now).is_some_and(|kept| kept.owner != record.owner) {
             return Ok(false);
         }
+        if self.living(&record.key, now).is_none() {
+            self.owners_before.remove(&record.key);
+        }
         self.sessions.insert(record.key.clone(), (record, now + at_least_one(life)));
         Ok(true)
     }
@@ -84,7 +85,12 @@ impl Beside {
         let Some(found) = self.living(key, now).cloned() else { return Ok(None) };
         let claimed = SessionRecord { owner: owner.into(), ..found.clone() };
         self.sessions.insert(key.into(), (claimed, now + at_least_one(life)));
-        Ok(Some(found))
+        // Who claims once more, since it heard no answer, is answered the same.
+        let again = *found.owner == *owner;
+        let before = self.owners_before.get(key).filter(|_| again).cloned();
+        let before = before.unwrap_or_else(|| found.owner.clone());
+        self.owners_before.insert(key.into(), before.clone());
+        Ok(Some(SessionRecord { owner: before, ..found }))
     }
 
     pub(crate) fn renew_sessions(

@@ -25,8 +25,8 @@ class Person {
   troubles = [];
   said = [];
 
-  constructor(scope, name, cutter, options = {}) {
-    Object.assign(this, { name, cutter, options });
+  constructor(scope, name, cutter, { transports, ...options } = {}) {
+    Object.assign(this, { name, cutter, transports, options });
     this.#live({});
     scope.note(name, () => this.state());
     scope.defer(() => this.palabre.close());
@@ -34,7 +34,8 @@ class Person {
 
   #live({ token, ...more }) {
     const retryMs = { first: 10, longest: 100 };
-    this.palabre = new Palabre({ url: this.cutter.url, name: this.name, token, retryMs });
+    const { name, transports, cutter } = this;
+    this.palabre = new Palabre({ url: cutter.url, name, token, retryMs, transports });
     this.room = this.palabre.join(ROOM, { ...this.options, ...more });
     this.room.on('entry', ({ entry }) => this.told.push(entry));
     this.room.on('reset', (reset) => this.troubles.push(reset));
@@ -134,9 +135,12 @@ test('whatever the network does, nobody misses an entry or gets one twice', asyn
   const redis = await Redis.start(scope, { durable: true });
   const instances = await cluster(scope, 2, redis);
   const ports = instances.map(({ port }) => port);
-  const counting = { background: true };
-  const names = [...SPEAKERS, 'Fatou', 'Gora'];
-  const people = await gather(scope, names, ports, { Fatou: counting, Gora: counting });
+  const transports = ['polling'];
+  const people = await gather(scope, [...SPEAKERS, 'Fatou', 'Gora'], ports, {
+    Demba: { transports },
+    Fatou: { background: true },
+    Gora: { background: true, transports },
+  });
   const speakers = people.slice(0, SPEAKERS.length);
   const [fatou, gora] = people.slice(SPEAKERS.length);
   const random = seeded(SEED);

@@ -12,7 +12,7 @@ import {
   type Welcome,
 } from "./protocol.ts";
 import { Room, type RoomOptions } from "./room.ts";
-import { wireTo } from "./wire.ts";
+import { type Transport, wireTo } from "./wire.ts";
 
 export { ASKED_MAX, type Patience, Refused } from "./asking.ts";
 export type { Connection, Phase, Status } from "./connection.ts";
@@ -24,6 +24,7 @@ export type * from "./protocol.ts";
 export { DEFAULT_LIMITS } from "./protocol.ts";
 export type { Room, RoomOptions, RoomPhase } from "./room.ts";
 export { ENTRIES_MAX } from "./timeline.ts";
+export type { Transport } from "./wire.ts";
 
 /** Positions that are sent along when rooms are listed, at most. */
 export const LISTED_SEEN_MAX = 1_000;
@@ -38,6 +39,8 @@ export interface PalabreOptions {
   token?: string | undefined;
   /** How long to wait before a lost connection is tried again: at first, and at the most. */
   retryMs?: { first: number; longest: number };
+  /** What to try, in this order; unless told otherwise WebSocket, then HTTP long-polling. */
+  transports?: readonly Transport[];
 }
 
 /** A new room, and how one lives in it. */
@@ -57,10 +60,10 @@ export class Palabre {
   readonly #rooms = new Set<Room>();
 
   /** `wire` makes the socket; another one than socket.io-client's serves tests. */
-  constructor({ url, name, token, retryMs }: PalabreOptions, wire = wireTo) {
+  constructor({ url, name, token, retryMs, transports }: PalabreOptions, wire = wireTo) {
     this.#identity = { name, token };
     const auth = () => ({ palabre: 1, ...this.#identity });
-    this.connection = new Connection(wire({ url, auth, retryMs }), this.#identity);
+    this.connection = new Connection(wire({ url, auth, retryMs, transports }), this.#identity);
     this.#link = new Asking(this.connection);
     this.#wireRooms();
   }

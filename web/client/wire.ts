@@ -4,6 +4,11 @@
 import { io, type Manager } from "socket.io-client";
 import type { Wire } from "./connection.ts";
 
+export type Transport = "websocket" | "polling";
+
+/** Straight to WebSocket, and back to polling only where that can't be had. */
+const TRANSPORTS: readonly Transport[] = ["websocket", "polling"];
+
 /** What a socket is made from. */
 export interface WireOptions {
   /** Under which `socket.io/` lies. */
@@ -11,18 +16,18 @@ export interface WireOptions {
   /** What is said at every connect. */
   auth: () => object;
   retryMs?: { first: number; longest: number } | undefined;
+  transports?: readonly Transport[] | undefined;
 }
 
 /** A socket that is not yet connected. */
-export function wireTo({ url, auth, retryMs }: WireOptions): Wire {
+export function wireTo({ url, auth, retryMs, transports = TRANSPORTS }: WireOptions): Wire {
   const { origin, pathname } = new URL("socket.io/", url);
   const socket = io(origin, {
     path: pathname,
     autoConnect: false,
     // Two connections of one program are two, whatever they share.
     forceNew: true,
-    // Straight to WebSocket, and back to polling only where that can't be had.
-    transports: ["websocket", "polling"],
+    transports: [...transports],
     tryAllTransports: true,
     auth: (tell) => tell(auth()),
     ...(retryMs && {

@@ -59,7 +59,7 @@ export class Visitor {
   async comeIn(name) {
     await this.page.getByLabel(this.words.name).fill(name);
     await this.page.getByRole('button', { name: this.words.enter }).click();
-    await this.composer.waitFor();
+    await this.log.or(this.page.getByRole('alert')).first().waitFor();
   }
 
   /** Closes the page's window, and gives what it takes to open it again. */
@@ -120,6 +120,14 @@ export class Visitor {
     return this.log.getByRole('article').filter({ has: this.page.getByText(text, { exact: true }) });
   }
 
+  /** Goes into a room and back to where one was. */
+  async join(room) {
+    const other = await this.context.newPage();
+    await other.goto(`${this.instance.url}/r/${room}`);
+    await other.getByRole('button', { name: this.words.people }).waitFor();
+    await other.close();
+  }
+
   /** Waits until this message is in the conversation. */
   sees(text) {
     return this.log.getByRole('article').getByText(text, { exact: true }).waitFor();
@@ -152,7 +160,7 @@ export class Visitor {
 
   /** What keeps people with some disability from using the page as it is now; `[]` is right. */
   async barriers() {
-    await this.#settled();
+    await this.settled();
     await this.page.evaluate(axe.source);
     const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
     const { violations } = await this.page.evaluate((tags) => globalThis.axe.run({ runOnly: tags }), tags);
@@ -160,7 +168,7 @@ export class Visitor {
   }
 
   /** Waits until nothing is moving or fading any more, except what goes on for ever. */
-  #settled() {
+  settled() {
     return this.page.evaluate(async () => {
       const passing = document.getAnimations().filter((one) => {
         return one.effect?.getComputedTiming().iterations !== Number.POSITIVE_INFINITY;

@@ -1,6 +1,7 @@
 // The page: the first visit, or the rooms, the conversation and the people in it.
 
 import { Announcer } from "./components/announcer.tsx";
+import { Closed } from "./components/closed.tsx";
 import { FindRoom } from "./components/find-room.tsx";
 import { FirstVisit } from "./components/first-visit.tsx";
 import { Foot } from "./components/foot.tsx";
@@ -10,6 +11,7 @@ import { Log } from "./components/log.tsx";
 import { People } from "./components/people.tsx";
 import { Rooms } from "./components/rooms.tsx";
 import { name } from "./connection.ts";
+import { talk } from "./conversation.ts";
 import { words } from "./i18n/index.ts";
 
 export function App() {
@@ -17,6 +19,7 @@ export function App() {
 }
 
 function Chat() {
+  const refused = talk.value?.phase === "refused";
   return (
     <div class="frame">
       <Line />
@@ -24,10 +27,16 @@ function Chat() {
       <Rooms />
       <main class="talk">
         <Head />
-        <Log />
-        <Foot />
+        {refused ? (
+          <Closed />
+        ) : (
+          <>
+            <Log />
+            <Foot />
+          </>
+        )}
       </main>
-      <People />
+      {!refused && <People />}
       <FindRoom />
       <Help />
       <Announcer />

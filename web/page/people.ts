@@ -34,6 +34,9 @@ effect(() => {
   return untracked(() => attend(room, looks));
 });
 
+/** Whose people are shown. */
+let shown: Room | undefined;
+
 /** Keeps the list of a room until the function that is returned is called. */
 function attend(room: Room, looks: boolean): () => void {
   let asking = false;
@@ -68,11 +71,12 @@ function attend(room: Room, looks: boolean): () => void {
     }),
   ];
   let asked = room.phase === "joined";
-  people.value = { count: room.members, members: undefined };
+  // While one is away, those who were here last are shown; another room has others.
+  if (room !== shown) people.value = { count: room.members, members: undefined };
+  shown = room;
   void ask();
   return () => {
     for (const end of ends) end();
     ended.abort();
-    people.value = { count: 0, members: undefined };
   };
 }

@@ -8,7 +8,7 @@ import { oncePerFrame } from "./frames.ts";
 import { words } from "./i18n/index.ts";
 import { keyOfTitle } from "./parts/address.ts";
 import { go, lobby, openRoom } from "./route.ts";
-import { lasting } from "./storage.ts";
+import { lasting, onKeptElsewhere } from "./storage.ts";
 import { keepUnsent, unsentOf } from "./unsent.ts";
 
 /** How long a new room may take to be made. */
@@ -80,7 +80,7 @@ export function leaveRoom(key: string): void {
   const client = palabre.peek();
   const room = client?.room(key);
   if (client === undefined || room === undefined || key === lobby.peek()) return;
-  keepRooms((keys) => keys.filter((other) => other !== room.key));
+  unkept.delete(room.key);
   lasting.set(`seen:${room.key}`, undefined);
   if (openKey.peek() === room.key) go(lobby.peek());
   void client.leave(room);
@@ -124,12 +124,6 @@ function adopt(room: Room): Room {
   keepUnsent(room);
   room.on("change", changed);
   room.on("seen", (seen) => keepSeen(room.key, seen));
-  let kept = false;
-  room.on("change", () => {
-    if (kept || room.phase !== "joined") return;
-    kept = true;
-    keepRooms((keys) => [...new Set([...keys, room.key])]);
-  });
   return room;
 }
 
@@ -139,19 +133,8 @@ function rowOf({ key, title = key, unread, members }: Room): RoomRow {
 
 const byTitle = (a: RoomRow, b: RoomRow) => a.title.localeCompare(b.title);
 
-/** The rooms that were joined at earlier visits; read anew each time, since tabs share them. */
-function keptRooms(): string[] {
-  try {
-    const kept: unknown = JSON.parse(lasting.get("rooms") ?? "[]");
-    return Array.isArray(kept) ? kept.filter((key) => typeof key === "string") : [];
-  } catch {
-    return [];
-  }
-}
-
-function keepRooms(change: (keys: string[]) => string[]): void {
-  lasting.set("rooms", JSON.stringify(change(keptRooms())));
-}
+/** The rooms that were joined at earlier visits, or by other tabs: those that were read. */
+const keptRooms = () => lasting.all("seen:");
 
 function seenIn(key: string): Position | undefined {
   const [offset, epoch] = lasting.get(`seen:${key}`)?.split(" ") ?? [];
@@ -174,15 +157,24 @@ addEventListener("pagehide", keepAllSeen);
 
 // All rooms are entered as soon as there is a client; the open one is the conversation's to show.
 effect(() => {
-  const client = palabre.value;
-  const first = lobby.value;
-  if (client === undefined) return;
-  untracked(() => {
-    const all = new Set([first, ...keptRooms()]);
-    for (const key of [...all].slice(0, client.limits.rooms - 1)) enter(client, key, true);
-    changed();
-  });
+  if (palabre.value !== undefined && lobby.value !== "") untracked(enterAll);
 });
+
+onKeptElsewhere("seen:", () => {
+  enterAll();
+  const kept = new Set(keptRooms());
+  for (const { key, shown } of palabre.peek()?.joined ?? []) {
+    if (!kept.has(key) && !shown) leaveRoom(key);
+  }
+});
+
+function enterAll(): void {
+  const client = palabre.peek();
+  if (client === undefined) return;
+  const all = new Set([lobby.peek(), ...keptRooms()]);
+  for (const key of [...all].slice(0, client.limits.rooms - 1)) enter(client, key, true);
+  changed();
+}
 
 const online = computed(() => status.value.phase === "online");
 

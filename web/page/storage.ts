@@ -8,6 +8,16 @@ export interface Kept {
   get(key: string): string | undefined;
   /** Keeps a text, or forgets it where there is none. */
   set(key: string, text: string | undefined): void;
+  /** What follows a kind in the keys of that kind. */
+  all(kind: string): string[];
+}
+
+/** Hears of keys of a kind that another tab has begun to keep, or forgotten. */
+export function onKeptElsewhere(kind: string, listener: () => void): void {
+  addEventListener("storage", ({ key, oldValue, newValue }) => {
+    const isNews = (oldValue === null) !== (newValue === null);
+    if (isNews && key?.startsWith(prefix + kind)) listener();
+  });
 }
 
 function keptIn(storage: () => Storage): Kept {
@@ -28,6 +38,16 @@ function keptIn(storage: () => Storage): Kept {
       } catch {
         if (text !== undefined) lasting.set(key, text);
       }
+    },
+    all(kind) {
+      const begin = prefix + kind;
+      let kept = [...lasting.keys()].map((key) => prefix + key);
+      try {
+        kept = [...kept, ...Object.keys(storage())];
+      } catch {
+        // What lasts as long as the page does is all there is.
+      }
+      return kept.filter((key) => key.startsWith(begin)).map((key) => key.slice(begin.length));
     },
   };
 }

@@ -93,7 +93,7 @@ function Result({ row }: { row: RoomRow }) {
   return (
     <button type="button" class="result" onClick={opens} onKeyDown={walk}>
       <bdi class="title">{row.title}</bdi>
-      <span class="quiet">{find.members(row.members)}</span>
+      <span class="quiet">{row.members > 0 && find.members(row.members)}</span>
       {row.last !== undefined && <bdi class="quiet last">{row.last}</bdi>}
     </button>
   );

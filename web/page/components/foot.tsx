@@ -1,24 +1,13 @@
 // Below the conversation: a line for what there is to know about it now, and the composer.
 
 import { palabre, status } from "../connection.ts";
-import { happening, talk, trouble, writing } from "../conversation.ts";
+import { happening, trouble, writing } from "../conversation.ts";
 import { focusBack } from "../device.ts";
 import { words } from "../i18n/index.ts";
-import { lobby } from "../route.ts";
 import { Composer } from "./composer.tsx";
 import { Cross } from "./icons.tsx";
-import { RoomLink } from "./room-link.tsx";
 
 export function Foot() {
-  if (talk.value?.phase === "refused") {
-    return (
-      <footer class="foot beside-log">
-        <div class="column">
-          <Refused />
-        </div>
-      </footer>
-    );
-  }
   return (
     <footer class="foot beside-log">
       <div class="column">
@@ -107,26 +96,5 @@ function Happened() {
         <Cross />
       </button>
     </p>
-  );
-}
-
-/** The room does not let us in. */
-function Refused() {
-  const { room, refusal, refusedRoom } = words.value;
-  const why = talk.value?.refusal;
-  const code = why?.code ?? "internal";
-  const named = code === "bad_request" || code === "too_large";
-  const said = code === "forbidden" ? room.isPrivate : (refusal[code] ?? why?.message);
-  return (
-    <div class="closed" role="alert">
-      <p>
-        <strong>{room.refused}</strong>
-        <br />
-        {named ? refusedRoom : said}
-      </p>
-      <RoomLink room={lobby.value} class="solid">
-        {room.lobby(lobby.value)}
-      </RoomLink>
-    </div>
   );
 }

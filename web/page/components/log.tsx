@@ -58,7 +58,6 @@ export function Log() {
 function Start() {
   const now = talk.value;
   const { room } = words.value;
-  if (now?.phase === "refused") return null;
   if (now === undefined || (now.phase !== "joined" && now.entries.length === 0)) {
     return <p class="start late">{room.entering}</p>;
   }
@@ -241,7 +240,8 @@ function RowOf({ row, active }: { row: Row; active: boolean }) {
 
 /** A message shows what can be done with it while it is pointed at … */
 function pointedAt({ type, target, pointerType }: PointerEvent): void {
-  if (pointerType === "mouse") active.value = type === "pointerleave" ? undefined : keyAt(target);
+  if (pointerType !== "mouse") return;
+  active.value = keyAt(type === "pointerleave" ? document.activeElement : target);
 }
 
 /** … or has the focus. */

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { openKey, title } from "../conversation.ts";
+import { openKey, talk, title } from "../conversation.ts";
 import { focusBack } from "../device.ts";
 import { words } from "../i18n/index.ts";
 import { leaveRoom } from "../rooms.ts";
@@ -33,7 +33,9 @@ export function RoomMenu() {
     leaveRoom(key);
     focusBack();
   };
-  if (key === undefined) return <h1 class="title">Palabre</h1>;
+  if (key === undefined || talk.value?.phase === "refused") {
+    return <h1 class="title">{title.value.trim() || "Palabre"}</h1>;
+  }
   return (
     <>
       <h1 class="title">

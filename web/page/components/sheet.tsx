@@ -2,7 +2,7 @@
 // with Escape or a press beside it, and gives the focus back.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { focusBack } from "../device.ts";
 import { close, type SheetName, sheet } from "../panels.ts";
 
@@ -15,7 +15,8 @@ interface SheetProps {
 export function Sheet({ name, label, children }: SheetProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const isOpen = sheet.value === name;
-  useEffect(() => {
+  // Before the next key is pressed: it belongs to the sheet.
+  useLayoutEffect(() => {
     const element = dialog.current;
     if (element === null || element.open === isOpen) return;
     if (isOpen) element.showModal();

@@ -160,10 +160,10 @@ export const en = {
     milliseconds: (n: number) => `${count.format(n)} ms`,
     transports: { websocket: "WebSocket", polling: "HTTP polling" } as Record<string, string>,
     version: "Version",
-    path: "Your last message",
+    path: "Last message",
     /** Over an instance to its place in the log and back to us. */
     pathOf: (instance: string, offset: number, ms: number) =>
-      `${isolated(instance)} → no. ${count.format(offset)}, in ${count.format(ms)} ms`,
+      `${isolated(instance)} → no. ${count.format(offset)}, ${count.format(ms)} ms`,
     unknown: "–",
     language: "Language",
     scheme: "Colours",

@@ -163,9 +163,9 @@ export const fr = {
     milliseconds: (n: number) => `${count.format(n)} ms`,
     transports: { websocket: "WebSocket", polling: "HTTP (polling)" } as Record<string, string>,
     version: "Version",
-    path: "Votre dernier message",
+    path: "Dernier message",
     pathOf: (instance: string, offset: number, ms: number) =>
-      `${isolated(instance)} → nº ${count.format(offset)}, en ${count.format(ms)} ms`,
+      `${isolated(instance)} → nº ${count.format(offset)}, ${count.format(ms)} ms`,
     unknown: "–",
     language: "Langue",
     scheme: "Couleurs",

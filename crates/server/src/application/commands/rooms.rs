@@ -17,7 +17,7 @@ use super::{
 use crate::sequencer::order::entry_place;
 
 /// Rooms that are looked through for those that a member may see.
-const ROOMS_READ: usize = 1_000;
+const ROOMS_READ: usize = 400;
 
 impl Chat {
     /// Lists the youngest rooms that a member may see; the lobby is always among them.

@@ -144,7 +144,7 @@ impl Control {
                 answers.push((who, answer));
             }
         }
-        let answered = |id: &Box<str>| answers.iter().any(|(who, _)| who == id);
+        let answered = |id: &str| answers.iter().any(|(who, _)| **who == *id);
         let missing = open.expected().iter().filter(|id| !answered(id)).cloned().collect();
         Answers { answers, missing }
     }

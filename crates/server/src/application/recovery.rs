@@ -55,6 +55,8 @@ pub(super) enum Attempt {
 enum Failure {
     /// Something of it is lost, or was never kept.
     Lost(Recovered),
+    /// The same, and the socket has its place already: in the lobby and nowhere else.
+    LostAt(Place, Recovered),
     /// It may be possible in a moment, or elsewhere: the client is to come back.
     NotNow(Recovered),
 }
@@ -62,8 +64,6 @@ enum Failure {
 /// A session that is being taken up.
 struct Return<'a> {
     request: &'a Connect,
-    keeper: &'a Keeper,
-    lease: Lease,
     session: Session,
     /// The cursor that the client came with.
     cursor: Option<Vec<Head>>,
@@ -92,7 +92,9 @@ impl Pass {
 }
 
 impl Chat {
-    /// Takes up a session, if all that its client missed can be had.
+    /// Takes up a session, if all that its client missed can be had. Where that must wait the
+    /// transport is closed, and never a CONNECT_ERROR sent: stock clients would not come back
+    /// from that.
     pub(super) async fn take_up(
         &self,
         request: &Connect,
@@ -100,77 +102,55 @@ impl Chat {
         pass: Pass,
     ) -> Result<Attempt, Refused> {
         let lease = keeper.lease(request.key, &request.connection, pass.pid.clone());
-        let found = match keeper.claim(&lease).await {
-            Claimed::Record(found) => found,
-            Claimed::Nothing => return self.lost(keeper, &lease, Recovered::NoRecord),
-            Claimed::Unavailable => {
-                return Err(self.not_now(keeper, &lease, Recovered::Unavailable));
+        let failure = match self.claim(request, keeper, &lease, pass).await {
+            Ok(accepted) => return Ok(Attempt::Recovered(accepted)),
+            Err(failure) => failure,
+        };
+        match failure {
+            Failure::Lost(why) => {
+                self.0.metrics.count_recovery(why);
+                keeper.give_up(&lease);
+                Ok(Attempt::Lost)
             }
+            Failure::LostAt(place, why) => {
+                self.0.metrics.count_recovery(why);
+                keeper.give_up(&lease);
+                Ok(Attempt::Placed(place))
+            }
+            Failure::NotNow(why) => {
+                self.0.metrics.count_recovery(why);
+                keeper.let_go(&lease);
+                Err(Refused::Close(CloseReason::Unavailable))
+            }
+        }
+    }
+
+    async fn claim(
+        &self,
+        request: &Connect,
+        keeper: &Keeper,
+        lease: &Lease,
+        pass: Pass,
+    ) -> Result<Accepted, Failure> {
+        let record = match keeper.claim(lease).await {
+            Claimed::Record(record) => record,
+            Claimed::Nothing => return Err(Failure::Lost(Recovered::NoRecord)),
+            Claimed::Unavailable => return Err(Failure::NotNow(Recovered::Unavailable)),
         };
         // From here on the connection before can write nothing more; it may only be open still.
-        keeper.replace(&found.owner);
-        let Some(session) = Session::decode(&found.bytes) else {
-            return self.lost(keeper, &lease, Recovered::NoRecord);
+        keeper.replace(&record.owner);
+        let session = Session::decode(&record.bytes).ok_or(Failure::Lost(Recovered::NoRecord))?;
+        let partitions = usize::from(self.0.broker.partitions());
+        let read = |text: Box<str>| {
+            cursor::parse(&text, partitions).ok_or(Failure::Lost(Recovered::PastLost))
         };
-        let cursor = match pass.cursor.map(|text| self.read_cursor(&text)) {
-            Some(None) => return self.lost(keeper, &lease, Recovered::PastLost),
-            Some(cursor) => cursor,
-            None => None,
-        };
+        let cursor = pass.cursor.map(read).transpose()?;
         let wanted = session.wanted(cursor.as_deref()).into();
-        let back = Return { request, keeper, lease, session, cursor, wanted };
-        self.go_back(back, found.bytes).await
-    }
-
-    async fn go_back(&self, back: Return<'_>, bytes: bytes::Bytes) -> Result<Attempt, Refused> {
-        if let Err(failure) = self.come_as_far(&back).await {
-            return self.fail(&back, failure);
-        }
-        let sequencer = &self.0.sequencer;
-        let (key, audience) = (back.request.key, Audience::Stock);
-        let returned = sequencer.come_back(key, audience, back.wanted.clone());
-        let Ok(Some(returned)) = timeout(PLACE_WAIT, returned).await else {
-            return Err(self.not_now(back.keeper, &back.lease, Recovered::Unavailable));
-        };
-        let found = missed::find(&*self.0.broker, &back.wanted, &returned).await;
-        let place = returned.place;
-        let (missed, from) = match found {
-            Ok(Missed::Known(missed, from)) => (missed, from),
-            Ok(Missed::Lost(why)) => {
-                self.leave_rooms(&back, |room| room != self.0.lobby.as_str()).await;
-                return self.lost(back.keeper, &back.lease, why).map(|_| Attempt::Placed(place));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "what a client missed could not be read");
-                self.leave_rooms(&back, |_| true).await;
-                return Err(self.not_now(back.keeper, &back.lease, Recovered::Unavailable));
-            }
-        };
-        self.0.metrics.count_recovery(from);
-        let begun = match &back.cursor {
-            Some(heads) => cursor::text(heads),
-            None => cursor::text(&back.session.before(&back.wanted, &place.heads)),
-        };
-        let Return { request: _, keeper, lease, session, wanted, .. } = back;
-        let pid = lease.pid().into();
-        keeper.took_up(&lease, bytes);
-        let name = identity::guest_name(&session.user);
-        let member = Member::new(audience, session.user, name);
-        for room in wanted.iter().filter_map(|wanted| chat::RoomKey::parse(&wanted.room).ok()) {
-            self.seat(&member, &room);
-        }
-        let missed = missed.frames(wanted, place.heads);
-        Ok(Attempt::Recovered(Accepted {
-            sid: Some(session.sid),
-            pid: Some(pid),
-            first: vec![stock_welcome(&self.0.instance, audience, &begun)],
-            missed: Some(missed),
-            state: Arc::new(member),
-        }))
-    }
-
-    fn read_cursor(&self, text: &str) -> Option<Vec<Head>> {
-        cursor::parse(text, usize::from(self.0.broker.partitions()))
+        let back = Return { request, session, cursor, wanted };
+        self.come_as_far(&back).await?;
+        let accepted = self.go_on(back, lease.pid()).await?;
+        lease.took_up(record.bytes);
+        Ok(accepted)
     }
 
     /// Waits until this instance has come as far as the client has.
@@ -185,8 +165,9 @@ impl Chat {
         }
         for Wanted { room, after } in back.wanted.iter() {
             let partition = partition_of(room, self.0.broker.partitions());
-            let head = timeout(PLACE_WAIT, self.0.broker.head(partition)).await;
-            let Ok(Ok(head)) = head else { return Err(Failure::NotNow(Recovered::Unavailable)) };
+            let Ok(Ok(head)) = timeout(PLACE_WAIT, self.0.broker.head(partition)).await else {
+                return Err(Failure::NotNow(Recovered::Unavailable));
+            };
             if head.epoch != after.epoch || head.seq < after.seq {
                 // The client knows what the log does not know any more.
                 return Err(Failure::Lost(Recovered::PastLost));
@@ -195,26 +176,44 @@ impl Chat {
         Err(Failure::NotNow(Recovered::Behind))
     }
 
-    fn fail(&self, back: &Return<'_>, failure: Failure) -> Result<Attempt, Refused> {
-        match failure {
-            Failure::Lost(why) => self.lost(back.keeper, &back.lease, why),
-            Failure::NotNow(why) => Err(self.not_now(back.keeper, &back.lease, why)),
+    /// Gives the socket its place and finds what it missed up to there.
+    async fn go_on(&self, back: Return<'_>, pid: &str) -> Result<Accepted, Failure> {
+        let (key, audience) = (back.request.key, Audience::Stock);
+        let returned = self.0.sequencer.come_back(key, audience, back.wanted.clone());
+        let Ok(Some(returned)) = timeout(PLACE_WAIT, returned).await else {
+            return Err(Failure::NotNow(Recovered::Unavailable));
+        };
+        let found = missed::find(&*self.0.broker, &back.wanted, &returned).await;
+        let place = returned.place;
+        let missed = match found {
+            Ok(Missed::Known(missed, from)) => {
+                self.0.metrics.count_recovery(from);
+                missed
+            }
+            Ok(Missed::Lost(why)) => {
+                self.leave_rooms(&back, |room| room != self.0.lobby.as_str()).await;
+                return Err(Failure::LostAt(place, why));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "what a client missed could not be read");
+                self.leave_rooms(&back, |_| true).await;
+                return Err(Failure::NotNow(Recovered::Unavailable));
+            }
+        };
+        let Return { session, cursor, wanted, .. } = back;
+        let cursor = cursor.unwrap_or_else(|| record::before(&wanted, &place.heads));
+        let name = identity::guest_name(&session.user);
+        let member = Member::new(audience, session.user, name);
+        for room in wanted.iter().filter_map(|wanted| chat::RoomKey::parse(&wanted.room).ok()) {
+            self.seat(&member, &room);
         }
-    }
-
-    /// The session is over: nobody may take it up any more.
-    fn lost(&self, keeper: &Keeper, lease: &Lease, why: Recovered) -> Result<Attempt, Refused> {
-        self.0.metrics.count_recovery(why);
-        keeper.give_up(lease);
-        Ok(Attempt::Lost)
-    }
-
-    /// The session is kept; its client is to come back. Never a CONNECT_ERROR: stock clients
-    /// would not come back from that.
-    fn not_now(&self, keeper: &Keeper, lease: &Lease, why: Recovered) -> Refused {
-        self.0.metrics.count_recovery(why);
-        keeper.let_go(lease);
-        Refused::Close(CloseReason::Unavailable)
+        Ok(Accepted {
+            sid: Some(session.sid),
+            pid: Some(pid.into()),
+            first: vec![stock_welcome(&self.0.instance, audience, &cursor::text(&cursor))],
+            missed: Some(missed.frames(wanted, &place.heads)),
+            state: Arc::new(member),
+        })
     }
 
     async fn leave_rooms(&self, back: &Return<'_>, which: impl Fn(&str) -> bool) {

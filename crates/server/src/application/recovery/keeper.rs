@@ -89,7 +89,7 @@ impl Keeper {
     pub fn start(
         window: Duration,
         broker: Arc<dyn Broker>,
-        control: Control,
+        control: &Control,
         metrics: Arc<Metrics>,
         tasks: &TaskTracker,
         stop: &CancellationToken,
@@ -137,7 +137,7 @@ impl Keeper {
         bytes: Bytes,
     ) {
         let lease = self.lease(key, connection, pid);
-        self.took_up(&lease, bytes);
+        lease.took_up(bytes);
         self.0.enqueue(Job::Keep(lease.kept));
     }
 
@@ -192,12 +192,6 @@ impl Keeper {
         }
     }
 
-    /// The session goes on with this connection.
-    pub(super) fn took_up(&self, lease: &Lease, bytes: Bytes) {
-        // It is set once for each lease.
-        let _ = lease.kept.bytes.set(bytes);
-    }
-
     /// The session does not go on, and nobody may take it up any more.
     pub(super) fn give_up(&self, lease: &Lease) {
         self.let_go(lease);
@@ -239,6 +233,12 @@ impl Shared {
 }
 
 impl Lease {
+    /// The session goes on with this connection.
+    pub(super) fn took_up(&self, bytes: Bytes) {
+        // It is set once for each lease.
+        let _ = self.kept.bytes.set(bytes);
+    }
+
     pub(super) fn pid(&self) -> &str {
         &self.kept.pid
     }

@@ -121,7 +121,7 @@ async fn behind(
 impl Entries {
     /// The frames of what was missed: of each partition in the order of the seqs. Each bears the
     /// cursor of a client that has got all of them up to it.
-    pub(super) fn frames(self, wanted: Arc<[Wanted]>, place: Arc<[Head]>) -> Frames {
+    pub(super) fn frames(self, wanted: Arc<[Wanted]>, place: &[Head]) -> Frames {
         let mut heads = place.to_vec();
         for (partition, _) in &self.0 {
             let of_it = wanted

@@ -79,16 +79,16 @@ impl Session {
         };
         self.rooms.iter().filter_map(wanted).collect()
     }
+}
 
-    /// The state of the partitions before all that is wanted: a cursor for a client that has none.
-    pub(super) fn before(&self, wanted: &[Wanted], place: &[Head]) -> Vec<Head> {
-        let mut heads = place.to_vec();
-        for Wanted { room, after } in wanted {
-            let head = &mut heads[usize::from(partition_of(room, place.len() as u16).0)];
-            head.seq = head.seq.min(after.seq);
-        }
-        heads
+/// The state of the partitions before all that is wanted: a cursor for a client that has none.
+pub(super) fn before(wanted: &[Wanted], place: &[Head]) -> Vec<Head> {
+    let mut heads = place.to_vec();
+    for Wanted { room, after } in wanted {
+        let head = &mut heads[usize::from(partition_of(room, place.len() as u16).0)];
+        head.seq = head.seq.min(after.seq);
     }
+    heads
 }
 
 #[cfg(test)]
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(seqs(Some(head(1, 5))), [10, 50], "kept from a session before");
         assert_eq!(seqs(None), [10, 50], "it has received nothing");
         assert_eq!(seqs(Some(head(2, 30))), [10, 50], "of another life of the log");
-        let before = session.before(&session.wanted(None), &[head(1, 90)]);
+        let before = before(&session.wanted(None), &[head(1, 90)]);
         assert_eq!(before, [head(1, 10)]);
     }
 

@@ -253,10 +253,16 @@ fn come_back(order: &mut Order, rooms: &[(&str, u64)]) -> (SocketKey, oneshot::R
         if let Effect::Returned { placed, returned, undo } = effect
             && placed.send(returned).is_err()
         {
-            undo.into_iter().for_each(|input| drop(run(order, input)));
+            give_back(order, undo);
         }
     }
     (key, place)
+}
+
+fn give_back(order: &mut Order, undo: Vec<Input>) {
+    for input in undo {
+        run(order, input);
+    }
 }
 
 fn seqs(stretch: &ring::Stretch) -> Vec<u64> {
@@ -321,6 +327,6 @@ fn nobody_comes_back_before_the_log_is_known_or_when_nobody_waits() {
         panic!("{effects:?}")
     };
     assert!(placed.send(returned).is_err());
-    undo.into_iter().for_each(|input| drop(run(&mut order, input)));
+    give_back(&mut order, undo);
     assert_eq!(order.rooms(), 0);
 }

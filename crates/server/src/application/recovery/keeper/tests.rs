@@ -27,7 +27,7 @@ fn house() -> House {
         &stop,
     );
     let window = Duration::from_mins(2);
-    let keeper = Keeper::start(window, broker.clone(), control, metrics, &tasks, &stop);
+    let keeper = Keeper::start(window, broker.clone(), &control, metrics, &tasks, &stop);
     let hub = Hub::start(1, hub::Limits::default(), hub::Metrics::new(), &tasks);
     House { hub, keeper, broker, _tasks: tasks }
 }

@@ -54,7 +54,7 @@ fn each_room_is_given_from_where_it_is_lacking_and_messages_only() {
     ];
     let entries = Entries(vec![(Partition(0), vec![piece.into()])]);
     let rooms = [wanted("early", head(0, 3)), wanted("late", head(0, 7))];
-    let heard = texts(entries.frames(rooms.into(), [head(0, 12)].into()));
+    let heard = texts(entries.frames(rooms.into(), &[head(0, 12)]));
     let expected =
         [4, 8, 9].map(|seq| format!("42[\"chat message\",\"{seq}\",\"{}.{seq}\"]", epoch(0)));
     assert_eq!(heard, expected);
@@ -73,7 +73,7 @@ fn with_several_partitions_a_cursor_passes_nothing_that_is_still_to_come() {
     ]);
     let rooms = [wanted(&first, head(0, 20)), wanted(&second, head(2, 5))];
     let place = [head(0, 30), head(1, 7), head(2, 9)];
-    let heard = texts(entries.frames(rooms.into(), place.into()));
+    let heard = texts(entries.frames(rooms.into(), &place));
     let cursor = |seqs: [u64; 3]| cursor::text(&[0, 1, 2].map(|p| head(p, seqs[usize::from(p)])));
     let expected = [(6, cursor([20, 7, 6])), (21, cursor([21, 7, 6]))]
         .map(|(text, cursor)| format!("42[\"chat message\",\"{text}\",\"{cursor}\"]"));

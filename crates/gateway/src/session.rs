@@ -27,7 +27,7 @@ use crate::timers::Place;
 use crate::wheel::Tick;
 use crate::{EngineSession, Flow, Handshake, Message};
 
-pub(crate) use polling::{BeginPoll, BeginPost, Polling, PostGuard, ProbeGuard, poll_task};
+pub(crate) use polling::{BeginPoll, BeginPost, CLOSE, Polling, PostGuard, ProbeGuard, poll_task};
 
 /// An Engine.IO session; it survives the upgrade from polling to WebSocket.
 pub struct Session {

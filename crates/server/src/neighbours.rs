@@ -200,8 +200,11 @@ impl Shared {
     fn publish(&self, live: &[Neighbour]) {
         self.live.send_if_modified(|known| {
             let changed = **known != *live;
-            if changed {
+            let ids = |all: &[Neighbour]| all.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
+            if changed && ids(known) != ids(live) {
                 tracing::info!(instances = live.len(), "other instances have come or gone");
+            }
+            if changed {
                 self.gauge.set(i64::try_from(live.len()).unwrap_or(i64::MAX));
                 *known = Arc::from(live);
             }

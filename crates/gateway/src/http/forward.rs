@@ -44,6 +44,10 @@ pub(super) async fn forward(
     is_upgrade: bool,
 ) -> Result<Response<SiteBody>, Rejection> {
     let core = &engine.core;
+    if *request.method() == release_method() {
+        // The instances' own word, which means nothing from a client.
+        return Ok(reply::other_method());
+    }
     let (places, max) = if is_upgrade {
         (&core.relays, core.config.relays_max)
     } else {

@@ -14,7 +14,7 @@ use wire::engine::{Packet, Rejection};
 use super::body::{self, Unread};
 use super::exchange::Answering;
 use super::{compress, header_text, reply};
-use crate::session::{BeginPoll, BeginPost, PostGuard, Session};
+use crate::session::{BeginPoll, BeginPost, CLOSE, PostGuard, Session};
 use crate::{Flow, SiteBody};
 
 /// Waits until there is something to say.
@@ -38,12 +38,15 @@ pub(super) async fn get(
         BeginPoll::Overlap => return Ok(reply::bad_request()),
         BeginPoll::Gone => return Err(gone(session)),
     };
+    // A client that is told of the end comes back at once: not to an instance that stops.
+    let is_last = session.closed().is_some() && session.core().stop.is_cancelled();
+    let is_last = is_last && body == CLOSE.as_bytes();
     let (body, coding) = compress::maybe(body, session.core().config.compress_min, headers);
     let mut response = reply::payload(body);
     if let Some(coding) = coding {
         response.headers_mut().insert(CONTENT_ENCODING, coding);
     }
-    Ok(response)
+    Ok(if is_last { reply::closing(response) } else { response })
 }
 
 /// Takes what the client sends. Whatever is wrong with the packets is no concern of HTTP: the

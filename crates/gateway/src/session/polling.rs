@@ -45,7 +45,8 @@ use wire::engine::encode_payload;
 pub(crate) use self::guards::{Answer, PostGuard, ProbeGuard};
 use super::{Phase, Session};
 
-const CLOSE: &str = "1";
+/// The payload that ends a session.
+pub(crate) const CLOSE: &str = "1";
 const NOOP: &str = "6";
 
 #[derive(Default)]

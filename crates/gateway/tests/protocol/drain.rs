@@ -97,7 +97,8 @@ async fn no_session_opens_while_it_ends() {
     until("one end", || server.metrics.closes(hub::CloseReason::ShuttingDown) == 1).await;
     let request = b"GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: test\r\n\r\n";
     tokio::io::AsyncWriteExt::write_all(&mut stream, request).await.expect("written");
-    assert_eq!(read_reply(&mut stream).await.status, 503);
+    let reply = read_reply(&mut stream).await;
+    assert_eq!((reply.status, reply.header("connection")), (503, Some("close")));
     assert!(tokio::net::TcpStream::connect(server.address).await.is_err());
 }
 
@@ -260,6 +261,9 @@ async fn who_is_between_two_polls_can_fetch_the_last_words() {
         tokio::io::AsyncWriteExt::write_all(&mut stream, request).await.expect("written");
         let reply = read_reply(&mut stream).await;
         assert_eq!((reply.status, reply.text()), (200, word));
+        // Whoever is told of the end has no reason to come back here.
+        let connection = (word == "1").then_some("close");
+        assert_eq!(reply.header("connection"), connection);
     }
     server.end().await;
 }

@@ -54,8 +54,10 @@ async fn answers_are_those_of_the_owner() {
     let session = owner.poll().await;
     let there = session.through(&other);
     assert_eq!(there.post(&"x".repeat(2_001)).await, Err(413));
-    let reply = other.http().request("DELETE", &session.target, &[], b"").await;
-    assert_eq!(reply.status, 500);
+    for method in ["DELETE", "RELEASE"] {
+        let reply = other.http().request(method, &session.target, &[], b"").await;
+        assert_eq!(reply.status, 500, "{method}");
+    }
     let target = session.target.replace("EIO=4", "EIO=3");
     let reply = other.http().get(&target).await;
     assert_eq!((reply.status, reply.text()), (400, r#"{"code":3,"message":"Bad request"}"#));

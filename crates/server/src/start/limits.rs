@@ -64,10 +64,48 @@ pub(super) fn gateway(config: &Config, tag: Option<gateway::Tag>) -> gateway::Co
         max_attachments: config.max_attachments,
         cors: gateway::Cors { origins, credentials: false },
         sessions_max: config.sessions_max,
+        connections_max: connections_max(open_files_max()),
         drain_window: config.drain_window,
         // Longer than a poll can last.
         forward_timeout: config.ping_interval + config.ping_timeout,
         tag,
         ..gateway::Config::default()
+    }
+}
+
+/// Files that are open beside the clients' connections: the log, other instances, what is served.
+const OTHER_FILES: usize = 256;
+
+/// As many connections as the system lets be open, so that the others aren't starved by them.
+fn connections_max(open_files_max: Option<usize>) -> usize {
+    let most = gateway::Config::default().connections_max;
+    open_files_max.map_or(most, |files| files.saturating_sub(OTHER_FILES).clamp(1, most))
+}
+
+/// The limit of this process on open files, where the system tells it.
+fn open_files_max() -> Option<usize> {
+    open_files_in(&std::fs::read_to_string("/proc/self/limits").ok()?)
+}
+
+fn open_files_in(limits: &str) -> Option<usize> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_no_more_connections_than_files() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
+            Max processes             63448                63448                processes\n\
+            Max open files            1024                 524288               files\n";
+        assert_eq!(open_files_in(limits), Some(1024));
+        assert_eq!(open_files_in("Max open files            unlimited  unlimited  files"), None);
+        assert_eq!(connections_max(Some(1024)), 768);
+        assert_eq!(connections_max(Some(10)), 1);
+        assert_eq!(connections_max(Some(10_000_000)), connections_max(None));
+        assert!(open_files_max().is_some_and(|files| files > 0));
     }
 }

@@ -13,6 +13,7 @@ impl Chance {
     }
 
     /// Another sequence, which this one decides: what one part asks doesn't move the others.
+    #[must_use]
     pub fn fork(&mut self) -> Self {
         Self(self.next())
     }

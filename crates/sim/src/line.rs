@@ -188,9 +188,8 @@ impl World {
             if lost || line.closed || line.hearing.is_deaf() {
                 continue;
             }
-            let is_for = |(id, _): &(&Box<str>, _)| to.is_none_or(|to| to == &***id);
-            let boxes: Vec<mpsc::Sender<Bytes>> =
-                line.mailboxes.iter().filter(is_for).map(|(_, sender)| sender.clone()).collect();
+            let boxes = line.mailboxes.iter().filter(|(id, _)| to.is_none_or(|to| *to == ***id));
+            let boxes: Vec<mpsc::Sender<Bytes>> = boxes.map(|(_, sender)| sender.clone()).collect();
             if boxes.is_empty() {
                 continue;
             }

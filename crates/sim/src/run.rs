@@ -18,7 +18,7 @@ use crate::{
 
 /// How long everything may take to be well again once the trouble is over. The longest wait in
 /// the program is the follower's, which gives a gap up after a minute.
-const HEALING_MAX: Duration = Duration::from_secs(120);
+const HEALING_MAX: Duration = Duration::from_mins(2);
 
 /// Everything stays well for so long before the run ends.
 const CALM: Duration = Duration::from_secs(2);
@@ -106,7 +106,7 @@ impl Run {
         let stock = 1 + chance.index(3);
         let clients = (0..palabre)
             .map(|number| {
-                let rooms = &rooms[..1 + chance.index(rooms.len())];
+                let rooms = &rooms[..=chance.index(rooms.len())];
                 Client::Palabre(Box::new(Palabre::new(number, rooms, chance.fork())))
             })
             .collect::<Vec<_>>();

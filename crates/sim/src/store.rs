@@ -30,6 +30,8 @@ pub(crate) struct Store {
     secret: Option<Secret>,
     /// Every append is refused, as by a store that is out of memory.
     pub(crate) refuses: bool,
+    /// It is another store now, which takes nothing until it has been repaired.
+    pub(crate) fenced: bool,
     pub(crate) beside: Beside,
 }
 
@@ -38,7 +40,16 @@ impl Store {
         let parts = (0..partitions).map(|_| Part::new(Epoch::from_random(chance.bytes())));
         let parts = parts.collect();
         let beside = Beside::new(limits.lease);
-        Self { limits, chance, parts, past: Vec::new(), secret: None, refuses: false, beside }
+        Self {
+            limits,
+            chance,
+            parts,
+            past: Vec::new(),
+            secret: None,
+            refuses: false,
+            fenced: false,
+            beside,
+        }
     }
 
     pub(crate) fn set_limits(&mut self, limits: Limits) {
@@ -74,6 +85,9 @@ impl Store {
     ) -> Result<(Appended, Option<Arc<Record>>), AppendError> {
         if self.refuses {
             return Err(AppendError::Refused("out of memory".into()));
+        }
+        if self.fenced {
+            return Err(AppendError::Fenced);
         }
         let home = usize::from(self.home(&draft.room).0);
         let kept = Kept::at(&self.limits, now);

@@ -22,7 +22,7 @@ pub enum Kind {
     Lines,
     /// Deliveries are lost, doubled, late; answers are slow.
     Loss,
-    /// The store restarts, stands still, refuses.
+    /// The store restarts, stands still, refuses, fails over to another that lacks nothing.
     Store,
     /// Instances are killed, stopped, frozen.
     Instances,
@@ -200,17 +200,17 @@ impl Trouble {
     fn shake(&mut self, world: &mut World) {
         world.was_away = true;
         let long = self.chance.millis(20, 6_000);
-        match self.chance.below(3) {
+        match self.chance.below(4) {
             0 => {
                 world.note(format_args!("trouble: the store restarts"));
-                for line in 0..world.lines.len() {
-                    world.cut(line);
-                    world.deafen(line);
-                    let asks = world.now + self.chance.millis(20, 3_000);
-                    world.at(asks, move |world| world.mend(line));
-                    let hears = world.now + self.chance.millis(20, 3_000);
-                    world.at(hears, move |world| world.undeafen(line));
-                }
+                self.cut_all(world);
+            }
+            3 => {
+                world.note(format_args!("trouble: the store fails over, repaired after {long:?}"));
+                self.cut_all(world);
+                world.store.fenced = true;
+                let back = world.now + long;
+                world.at(back, |world| world.store.fenced = false);
             }
             1 => {
                 world.note(format_args!("trouble: the store stands still for {long:?}"));
@@ -222,6 +222,17 @@ impl Trouble {
                 let back = world.now + long;
                 world.at(back, |world| world.store.refuses = false);
             }
+        }
+    }
+
+    fn cut_all(&mut self, world: &mut World) {
+        for line in 0..world.lines.len() {
+            world.cut(line);
+            world.deafen(line);
+            let asks = world.now + self.chance.millis(20, 3_000);
+            world.at(asks, move |world| world.mend(line));
+            let hears = world.now + self.chance.millis(20, 3_000);
+            world.at(hears, move |world| world.undeafen(line));
         }
     }
 
@@ -265,6 +276,7 @@ impl Trouble {
         locked.note(format_args!("trouble is over"));
         locked.frozen_until = Duration::ZERO;
         locked.store.refuses = false;
+        locked.store.fenced = false;
         for line in 0..locked.lines.len() {
             locked.lines[line].weather = Weather::FAIR;
             locked.mend(line);

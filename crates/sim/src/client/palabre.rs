@@ -275,7 +275,7 @@ impl Palabre {
         let ok = answer["ok"] == true;
         match asked {
             Asked::Join(name, position) if ok => {
-                self.joined(&name, position.as_ref(), answer, turn)
+                self.joined(&name, position.as_ref(), answer, turn);
             }
             Asked::Join(name, _) | Asked::Leave(name) => {
                 self.expect_unavailable(ok, "join or leave", answer, turn);
@@ -302,7 +302,7 @@ impl Palabre {
                 self.counts.insert(room, answer["count"].as_u64().unwrap_or_default());
             }
             Asked::Send(id) => self.sent(&id, answer, turn),
-            Asked::Repeat(message, at) => self.repeated(&message, &at, answer, turn),
+            Asked::Repeat(message, at) => Self::repeated(&message, &at, answer, turn),
         }
     }
 
@@ -357,7 +357,7 @@ impl Palabre {
     }
 
     /// What was acknowledged and is sent again is the same entry, as long as the log lives.
-    fn repeated(&mut self, message: &Message, at: &Position, answer: &Value, turn: &Turn<'_>) {
+    fn repeated(message: &Message, at: &Position, answer: &Value, turn: &Turn<'_>) {
         if answer["ok"] != true || answer["epoch"] != *at.epoch {
             return;
         }

@@ -232,18 +232,18 @@ impl Part {
 
     /// The rooms of this partition.
     pub(super) fn rooms(&self, kept: &Kept) -> Vec<Shown> {
-        let shown = |(name, room): (&Box<str>, &Room)| {
+        let shown = |name: &str, room: &Room| {
             let newest = room.seqs.last().map(|seq| self.at(*seq));
             let head = room.seqs.len() as u64;
             Shown {
-                room: name.clone(),
+                room: name.into(),
                 head,
                 at: newest.map_or(room.made_at, |record| record.at),
                 about: room.about.clone(),
                 newest: newest.filter(|_| self.room_floor(room, kept) < head).cloned(),
             }
         };
-        self.rooms.iter().map(shown).collect()
+        self.rooms.iter().map(|(name, room)| shown(name, room)).collect()
     }
 
     /// A defect, on purpose.

@@ -2,6 +2,9 @@
 // times, in the middle of whatever they carry.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { Palabre } from '../../web/dist/palabre/index.js';
 import { Member } from '../lib/clients.js';
 import { Cutter, seeded } from '../lib/cutter.js';
@@ -17,6 +20,9 @@ const CUTS = 300;
 const SAID = 40;
 /** Messages of one speaker that wait at once. */
 const WAITING = 4;
+
+/** Shorter than the 20 seconds that socket.io-client gives an attempt to connect. */
+const NOTICED_MS = 10_000;
 
 /** Somebody who uses the typed client over a bad network, and notes what it tells. */
 class Person {
@@ -197,4 +203,24 @@ test('an instance is killed: its people go on with another one', async (scope) =
   await more(40);
   const log = await settle(people, await Member.connect(scope, one));
   assertSame(people, people, log);
+});
+
+test('an instance that goes before its first packet is given up at once', async (scope) => {
+  let attempts = 0;
+  const server = createServer().on('upgrade', ({ headers }, socket) => {
+    attempts += 1;
+    const key = `${headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+    const accept = createHash('sha1').update(key).digest('base64');
+    const head = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade'];
+    socket.end([...head, `Sec-WebSocket-Accept: ${accept}`, '', ''].join('\r\n'));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  scope.defer(() => server.close());
+  const url = `http://127.0.0.1:${server.address().port}`;
+  const [transports, retryMs] = [['websocket'], { first: 10, longest: 100 }];
+  const palabre = new Palabre({ url, name: 'Awa', transports, retryMs });
+  scope.defer(() => palabre.close());
+  palabre.connect();
+  await until('it is tried again, and again', () => attempts >= 3, NOTICED_MS);
 });

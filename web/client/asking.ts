@@ -87,7 +87,7 @@ export class Asking implements Link {
         await this.#untilOnline(signal);
         const answer = await unlessGivenUp(answerTo(this.request(command, takes)), signal);
         if (answer !== undefined && (answer.ok || !isBrief(answer.error))) return answer;
-        doubtful?.();
+        if (answer?.error.code !== "rate_limited") doubtful?.();
         if (this.online) await this.#rest(answer?.error.retryAfterMs ?? RETRY_MS, signal);
       }
     } finally {

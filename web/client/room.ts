@@ -112,7 +112,15 @@ export class Room extends Emitter<Heard> {
     this.#newId = options.newId ?? newId;
     this.#later = options.later ?? laterByTimer;
     this.#reading = new Reading(options.seen);
-    this.#speaking = new Speaking(link, this.#listeners(), this.#later, options.unsent);
+    const listeners = {
+      key: () => this.key,
+      hear: () => this.#isJoined(),
+      changed: () => {
+        this.#settle();
+        this.emit("change", undefined);
+      },
+    };
+    this.#speaking = new Speaking(link, listeners, this.#later, options.unsent);
     this.#typing = new Typing((on) => this.#tellTyping(on), this.#later);
     if (options.after !== undefined) this.#goOnFrom(options.after);
     else if (this.shown) this.#entrance.opening = options.at ?? "end";
@@ -473,22 +481,5 @@ export class Room extends Emitter<Heard> {
   #tellTyping(on: boolean): void {
     if (this.phase !== "joined") return;
     void answerTo(this.#link.request("typing", { room: this.key, on }));
-  }
-
-  #listeners() {
-    const key = () => this.key;
-    const hear = () => this.phase === "joined";
-    return {
-      get key() {
-        return key();
-      },
-      get hear() {
-        return hear();
-      },
-      changed: () => {
-        this.#settle();
-        this.emit("change", undefined);
-      },
-    };
   }
 }

@@ -7,9 +7,9 @@ import { Outbox, type Outgoing } from "./outbox.ts";
 
 /** What speaking needs to know of its room. */
 export interface Listeners {
-  readonly key: string;
+  key(): string;
   /** Whether they would hear us now. */
-  readonly hear: boolean;
+  hear(): boolean;
   /** Something of the outbox is not as it was. */
   changed(): void;
 }
@@ -38,16 +38,16 @@ export class Speaking {
 
   /** Sends the next message, if none is on its way. */
   pump(): void {
-    if (!this.#room.hear || this.#callOff !== undefined) return;
+    if (!this.#room.hear() || this.#callOff !== undefined) return;
     const item = this.outbox.next();
     if (item !== undefined) void this.#send(item);
   }
 
   async #send({ id, text, replyTo }: Outgoing): Promise<void> {
-    const takes = { room: this.#room.key, id, text, ...(replyTo && { replyTo }) };
+    const takes = { room: this.#room.key(), id, text, ...(replyTo && { replyTo }) };
     const answer = await answerTo(this.#link.request("send", takes));
     const ms = answer === undefined ? this.outbox.unanswered(id) : this.outbox.answered(id, answer);
-    if (ms > 0 && this.#room.hear) {
+    if (ms > 0 && this.#room.hear()) {
       this.#callOff = this.#later(ms, () => {
         this.#callOff = undefined;
         this.pump();

@@ -66,12 +66,15 @@ test("a command whose answer is lost with the connection is asked again after it
 
 test("a refusal that passes is waited out, any other is the answer", async () => {
   const { wire, later, asking, answer } = setUp();
-  const asked = asking.ask("who", { room: "r" });
+  const doubts: string[] = [];
+  const doubtful = () => doubts.push("perhaps carried out");
+  const asked = asking.ask("who", { room: "r" }, { doubtful });
   await settled();
-  await answer(refusal("unavailable"));
-  assert.deepEqual([wire.emitted.length, later.waiting], [0, 1]);
-  await later.goOff();
   await answer(refusal("rate_limited", { retryAfterMs: 5 }));
+  assert.deepEqual([wire.emitted.length, later.waiting, doubts.length], [0, 1, 0]);
+  await later.goOff();
+  await answer(refusal("unavailable"));
+  assert.equal(doubts.length, 1);
   await later.goOff();
   await answer(refusal("not_found"));
   await assert.rejects(granted(asked), (error: Refused) => {

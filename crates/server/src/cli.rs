@@ -8,6 +8,7 @@ mod args;
 mod error;
 mod flags;
 mod run;
+mod trace;
 
 use std::{
     ffi::OsString,
@@ -23,8 +24,9 @@ use crate::config::{
     Bind, Config, Loaded, Origin, Sources, colour_is_refused, environment, load, print,
 };
 
-use args::{Ask, ConfigAsk, DemoArgs, Line};
+use args::{Ask, ConfigAsk, DemoArgs, Line, TraceArgs};
 use flags::Flags;
+pub use trace::Trace;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub enum Command {
     Bench(loadtest::BenchArgs),
     /// Break servers while clients talk, and see whether the promises are kept.
     Chaos(loadtest::ChaosArgs),
+    /// Show how an entry travelled.
+    Trace(Trace),
     /// Print this text on standard output and end.
     Print(String),
 }
@@ -80,6 +84,7 @@ pub fn parse_with(
         Some(Ask::Demo(demo)) => self::demo(demo, sources),
         Some(Ask::Bench(bench)) => Ok(Command::Bench(bench)),
         Some(Ask::Chaos(chaos)) => Ok(Command::Chaos(chaos)),
+        Some(Ask::Trace(trace)) => self::trace(trace, sources),
         Some(Ask::Config { ask }) => config(ask, sources),
         Some(Ask::Completions { shell }) => Ok(Command::Print(completions(shell))),
         Some(Ask::Man { command }) => man(command.as_deref()),
@@ -104,6 +109,20 @@ fn demo(demo: DemoArgs, sources: Sources) -> Result<Command, CliError> {
     }
     let config = Box::new(loaded.config);
     Ok(Command::Demo(Demo { config, instances }))
+}
+
+fn trace(args: TraceArgs, sources: Sources) -> Result<Command, CliError> {
+    let TraceArgs { room, offset, url, token, json } = args;
+    let token = match token {
+        Some(token) => Some(token),
+        None => loaded(Flags::default(), sources)?.config.admin_token.map(|t| t.expose().into()),
+    };
+    let token = token.ok_or_else(|| {
+        CliError::usage(
+            "trace: a token is needed: admin-token in the file, PALABRE__ADMIN_TOKEN, or --token",
+        )
+    })?;
+    Ok(Command::Trace(Trace { room, offset, url, token, json }))
 }
 
 fn config(ask: ConfigAsk, sources: Sources) -> Result<Command, CliError> {

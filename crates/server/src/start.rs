@@ -20,7 +20,7 @@ use crate::{
     control::Control,
     forward,
     metrics::Metrics,
-    neighbours::{Neighbour, Neighbours},
+    neighbours::Neighbours,
     presence,
     pulse::{self, Pulse},
     sequencer::{self, Sequencer},
@@ -108,8 +108,7 @@ impl Server {
         let canary: Box<str> = format!("{instance}#{}", identity::random_text::<6>()).into();
         let hub = Hub::start(limits::shards(config), limits::hub(config), hub_metrics, &tasks);
         let pulse = Arc::new(Pulse::new(canary.clone(), broker.clone(), metrics.clone()));
-        let traces = Traces::default();
-        let (signals, signalled) = mpsc::channel(SIGNALS);
+        let (traces, (signals, signalled)) = (Traces::default(), mpsc::channel(SIGNALS));
         let parts = sequencer::Parts {
             hub: hub.clone(),
             broker: broker.clone(),
@@ -122,14 +121,8 @@ impl Server {
         let sequencer = Sequencer::start(parts, &tasks, &ended);
         tasks.spawn(pulse.clone().beat(sequencer.clone(), tasks.clone(), ended.clone()));
         let tag = peer_listener.is_some().then(|| forward::tag_of(&canary));
-        let me = Neighbour {
-            id: canary,
-            name: instance.clone().into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            address: peers::address(config, peer_listener.as_ref()),
-        };
-        let lease = limits::log(config).lease;
-        let gauge = metrics.instances.clone();
+        let me = peers::myself(config, canary, &instance, peer_listener.as_ref());
+        let (lease, gauge) = (limits::log(config).lease, metrics.instances.clone());
         let neighbours = Neighbours::start(me, broker.clone(), lease, gauge, &tasks, ended.clone());
         let control = control(&neighbours, &broker, &metrics, &tasks, &ended);
         let parts = presence::Parts {
@@ -169,15 +162,8 @@ impl Server {
             admin_token: config.admin_token.clone(),
         }));
         let limits = limits::gateway(config, tag);
-        let (chat, tracked) = (Arc::new(chat), tasks.clone());
-        let layer =
-            SocketLayer::new(chat, &limits, hub.clone(), gateway_metrics.clone(), tracked.clone());
-        let layer = Arc::new(layer);
-        let gateway =
-            Gateway::new(limits, layer, site, hub, gateway_metrics, tracked, stop.clone());
-        if let Some(listener) = peer_listener {
-            peers::join(&gateway, listener, config, &neighbours, keys.forward, &tasks, &ended);
-        }
+        let gateway = gateway(limits, chat, site, hub, gateway_metrics, &tasks, &stop);
+        peers::join(&gateway, peer_listener, config, &neighbours, keys.forward, &tasks, &ended);
         let serving = tasks.spawn(async move { gateway.serve(listener).await });
         let drain_delay = config.drain_delay;
         Ok(Self { address, sequencer, leaving, drain_delay, stop, ended, tasks, serving })
@@ -217,6 +203,21 @@ fn all_metrics() -> (Registry, Arc<Metrics>, hub::Metrics, gateway::Metrics) {
     (registry, metrics, hub_metrics, gateway_metrics)
 }
 
+/// Puts the chat and the site behind the transports.
+fn gateway(
+    limits: gateway::Config,
+    chat: Chat,
+    site: Arc<Site>,
+    hub: Hub,
+    metrics: gateway::Metrics,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Gateway {
+    let (chat, shared) = (Arc::new(chat), hub.clone());
+    let layer = SocketLayer::new(chat, &limits, shared, metrics.clone(), tasks.clone());
+    Gateway::new(limits, Arc::new(layer), site, hub, metrics, tasks.clone(), stop.clone())
+}
+
 /// Opens the mail between instances.
 fn control(
     neighbours: &Neighbours,
@@ -242,6 +243,6 @@ fn keeper(
     let window = config.recovery_window;
     (!window.is_zero()).then(|| {
         let (broker, metrics) = (broker.clone(), metrics.clone());
-        Keeper::start(window, broker, control.clone(), metrics, tasks, stop)
+        Keeper::start(window, broker, control, metrics, tasks, stop)
     })
 }

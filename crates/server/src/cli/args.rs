@@ -38,6 +38,12 @@ Examples:
 It needs a redis-server, unless running instances are named. It ends with 0 if every promise was
 kept, with 1 if one was broken, and with 2 if it could not be tried.";
 
+const TRACE_EXAMPLES: &str = "\
+Example:
+  PALABRE__ADMIN_TOKEN=... palabre trace general 17 --url http://127.0.0.1:3001
+
+Instances know the way of their newest 10,000 entries.";
+
 /// A self-hosted chat server for Socket.IO clients.
 ///
 /// Without a command it serves. Instances that are given the same Redis serve the same rooms.
@@ -70,6 +76,9 @@ pub(super) enum Ask {
     /// Break instances and their Redis while clients talk, and check that nothing is lost
     #[command(after_help = CHAOS_EXAMPLES)]
     Chaos(loadtest::ChaosArgs),
+    /// Show how an entry travelled: accepted where, heard when and how, handed to how many
+    #[command(after_help = TRACE_EXAMPLES)]
+    Trace(TraceArgs),
     /// Look at the configuration
     Config {
         #[command(subcommand)]
@@ -87,6 +96,25 @@ pub(super) enum Ask {
         /// The command that it is about; without one, the whole program
         command: Option<String>,
     },
+}
+
+/// Which entry, and whom to ask.
+#[derive(clap::Args)]
+pub(super) struct TraceArgs {
+    /// The entry's room
+    pub(super) room: String,
+    /// Its place in the room
+    pub(super) offset: u64,
+    /// An instance; it asks the others
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    pub(super) url: String,
+    /// The token of a member of the room [default: `admin-token`, as `serve` would read it from
+    /// the file or the environment]
+    #[arg(long, value_name = "TEXT")]
+    pub(super) token: Option<String>,
+    /// Print the answer as it came, as JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(clap::Args)]

@@ -25,6 +25,11 @@ pub fn main() -> ExitCode {
         }
         Ok(Command::Bench(args)) => bench(args),
         Ok(Command::Chaos(args)) => chaos(args),
+        Ok(Command::Trace(trace)) => match on_runtime(trace.text()) {
+            Ok(Ok(text)) => print(&text),
+            Ok(Err(error)) => failed(&error, ExitCode::FAILURE),
+            Err(error) => failed(&error, ExitCode::FAILURE),
+        },
         Ok(Command::Print(text)) => print(&text),
         Err(error) => failed(&error, error.exit_code()),
     }

@@ -10,7 +10,7 @@ use super::{StartError, listen};
 use crate::{
     config::{Bind, Config},
     forward::{self, Forward, Key},
-    neighbours::Neighbours,
+    neighbours::{Neighbour, Neighbours},
 };
 
 /// Opens the listener for other instances. Where nobody said it, it is on the address that
@@ -31,8 +31,19 @@ pub(super) fn listen(config: &Config) -> Result<Option<TcpListener>, StartError>
     Ok(Some(listener))
 }
 
+/// What this instance is to the others.
+pub(super) fn myself(
+    config: &Config,
+    id: Box<str>,
+    name: &str,
+    listener: Option<&TcpListener>,
+) -> Neighbour {
+    let version = env!("CARGO_PKG_VERSION").into();
+    Neighbour { id, name: name.into(), version, address: address(config, listener) }
+}
+
 /// Where others reach this instance, where that need not be found out.
-pub(super) fn address(config: &Config, listener: Option<&TcpListener>) -> Option<Box<str>> {
+fn address(config: &Config, listener: Option<&TcpListener>) -> Option<Box<str>> {
     let listens = listener?.local_addr().ok()?;
     match &config.advertise {
         Some(address) => Some(address.as_str().into()),
@@ -40,16 +51,18 @@ pub(super) fn address(config: &Config, listener: Option<&TcpListener>) -> Option
     }
 }
 
-/// Lets the gateway serve the sessions of the neighbours, and them those of this instance.
+/// Lets the gateway serve the sessions of the neighbours, and them those of this instance, where
+/// there can be any.
 pub(super) fn join(
     gateway: &Gateway,
-    listener: TcpListener,
+    listener: Option<TcpListener>,
     config: &Config,
     neighbours: &Neighbours,
     key: watch::Receiver<Option<Key>>,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) {
+    let Some(listener) = listener else { return };
     gateway.join(Arc::new(Forward::new(neighbours.clone(), key, tasks, stop)));
     if let (None, Ok(listens)) = (address(config, Some(&listener)), listener.local_addr()) {
         let known = forward::advertise(neighbours.clone(), listens.port(), config.redis.clone());

@@ -23,7 +23,7 @@ struct Question {
 }
 
 /// How an entry travelled, as far as it is known.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Journey {
     /// The room's key.
     pub room: Box<str>,
@@ -36,7 +36,7 @@ pub struct Journey {
 }
 
 /// What one instance knows.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// The instance's id: its name and the name of this life of it.
     pub instance: Box<str>,

@@ -124,6 +124,7 @@ impl Chat {
 }
 
 /// When the log was asked: to measure by, and to be shown.
+#[derive(Clone, Copy)]
 struct Asked {
     at: Instant,
     wall_ms: u64,

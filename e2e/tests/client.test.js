@@ -15,7 +15,7 @@ import { until } from '../lib/waiting.js';
 
 const SEED = Number(process.env.PALABRE_SEED ?? 1);
 const ROOM = 'general';
-const CUTS = 300;
+const CUTS = 200;
 /** Messages that each speaker gets said at least. */
 const SAID = 40;
 /** Messages of one speaker that wait at once. */

@@ -118,7 +118,7 @@ impl Client {
             while let Some((named, argument)) = self.events.get(looked_at) {
                 looked_at += 1;
                 if named == name && fits(argument) {
-                    let (_, argument) = self.events.drain(..looked_at).last().unwrap();
+                    let (_, argument) = self.events.drain(..looked_at).next_back().unwrap();
                     return argument;
                 }
             }

@@ -51,6 +51,9 @@ const BETWEEN_MS: u64 = 1_000;
 /// How long clients stay on after everything has arrived: what comes twice comes by then.
 const LINGER: Duration = Duration::from_millis(500);
 
+/// One of so many clients stops reading, where some do.
+const SLOW_OF: usize = 3;
+
 /// Entries of a page of the log.
 const PAGE: u64 = 200;
 
@@ -80,7 +83,7 @@ async fn run(args: &ChaosArgs, scenario: Scenario) -> anyhow::Result<Verdict> {
     let clients = args.clients as usize + args.palabre_clients as usize;
     let name =
         format!("{:08x}", Chance::new(args.seed ^ u64::from(std::process::id())).below(1 << 32));
-    let board = Arc::new(Board::new(&name, scenario.padding(), clients));
+    let board = Arc::new(Board::new(&name, scenario.flow().0, clients));
     let reading = watch::Sender::new(true);
     let mut living = start_clients(args, scenario, &world, &board, &reading);
     let patience = Duration::from_secs_f64(args.patience);
@@ -91,7 +94,8 @@ async fn run(args: &ChaosArgs, scenario: Scenario) -> anyhow::Result<Verdict> {
     let mut faults = Vec::new();
     for round in 0..scenario.rounds(args.rounds) {
         let from = board.now();
-        faults::strike(scenario, round, &mut world, &mut chance, &reading).await?;
+        let slow = (&reading, clients.div_ceil(SLOW_OF) as u64);
+        faults::strike(scenario, round, &mut world, &mut chance, slow).await?;
         let lifted = board.now();
         let has_healed = waited(patience, || board.waiting_since(lifted) == 0).await;
         let healed_ms = has_healed.then(|| board.now() - lifted);
@@ -137,7 +141,8 @@ fn start_clients(
     reading: &watch::Sender<bool>,
 ) -> JoinSet<Witness> {
     let (stock, members) = (args.clients as usize, args.palabre_clients as usize);
-    let every = Duration::from_secs_f64((stock + members) as f64 / args.rate);
+    let rate = args.rate.max(scenario.flow().1);
+    let every = Duration::from_secs_f64((stock + members) as f64 / rate);
     let always = watch::Sender::new(true).subscribe();
     let mut clients = JoinSet::new();
     for number in 0..stock + members {
@@ -147,7 +152,7 @@ fn start_clients(
             _ => number % 2 == 1,
         };
         // A connection through the gate would never fill up: the gate reads.
-        let is_slow = scenario == Scenario::SlowClient && number % 3 == 0;
+        let is_slow = scenario == Scenario::SlowClient && number.is_multiple_of(SLOW_OF);
         let direct = world.addresses[number % world.addresses.len()];
         let kind = if number < stock { "stock" } else { "palabre" };
         let part = Part {

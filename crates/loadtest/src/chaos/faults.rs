@@ -25,7 +25,7 @@ pub(crate) async fn strike(
     round: u32,
     world: &mut World,
     chance: &mut Chance,
-    reading: &watch::Sender<bool>,
+    (reading, slow_clients): (&watch::Sender<bool>, u64),
 ) -> anyhow::Result<()> {
     let one = round as usize % world.addresses.len();
     match scenario {
@@ -56,10 +56,9 @@ pub(crate) async fn strike(
         Scenario::Failover => world.store()?.fail_over().await?,
         Scenario::SlowClient => {
             let before = world.cut_off().await?;
-            let slow = reading.receiver_count() as u64;
             reading.send_replace(false);
             let deadline = Instant::now() + CUT_OFF_WAIT;
-            while world.cut_off().await? < before + slow {
+            while world.cut_off().await? < before + slow_clients {
                 anyhow::ensure!(Instant::now() < deadline, "slow clients were not cut off");
                 sleep(LOOK_EVERY).await;
             }
@@ -91,8 +90,9 @@ impl Scenario {
         if self == Self::Failover { 1 } else { asked }
     }
 
-    /// Bytes that fill the texts up: what slow clients don't read must fill their outbox.
-    pub(crate) fn padding(self) -> usize {
-        if self == Self::SlowClient { 3_800 } else { 32 }
+    /// Bytes that fill the texts up, and messages per second at least: what slow clients don't
+    /// read must soon fill the buffers of the kernel and their outbox.
+    pub(crate) fn flow(self) -> (usize, f64) {
+        if self == Self::SlowClient { (3_800, 250.0) } else { (32, 0.0) }
     }
 }

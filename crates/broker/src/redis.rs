@@ -79,7 +79,7 @@ mod tail;
 use std::{future::Future, sync::Arc};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::counters::Counts;
@@ -177,10 +177,12 @@ impl Redis {
             let keys = Keys::new(&config.prefix, Partition(number), database);
             Known::new(Partition(number), keys)
         };
+        let reached = Arc::new(Notify::new());
         let shared = Arc::new(Shared {
             partitions: (0..config.partitions).map(known).collect(),
             health: Health::new(address.to_string()),
-            reader: Reader::new(address.clone()),
+            reader: Reader::new(address.clone(), reached.clone()),
+            reached,
             address,
             limits: config.limits,
             counters: counters::Counters::default(),

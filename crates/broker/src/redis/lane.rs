@@ -15,7 +15,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, oneshot},
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 use tracing::debug;
 
@@ -24,7 +24,6 @@ use self::{
     session::{Ended, Session},
 };
 use super::{
-    backoff,
     health::LinkNumber,
     opening,
     shared::{Known, Shared},
@@ -101,7 +100,7 @@ impl Lane {
     }
 
     async fn open(&self, failures: u32) -> Result<opening::Opened, Error> {
-        sleep(backoff::wait_after(failures)).await;
+        self.shared.back_off(failures).await;
         opening::open(&self.shared, self.known(), self.health).await
     }
 

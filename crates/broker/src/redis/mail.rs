@@ -5,15 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::{
-    sync::mpsc::{self, Receiver, Sender},
-    time::sleep,
-};
+use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::{
-    Redis, backoff,
+    Redis,
     listening::{Heard, Listening},
     reader::Again,
     reply,
@@ -74,7 +71,7 @@ async fn take_all(shared: &Arc<Shared>, channels: &[String; 2], sender: Sender<B
     let channels = [channels[0].as_str(), &channels[1]];
     let mut failures = 0;
     loop {
-        sleep(backoff::wait_after(failures)).await;
+        shared.back_off(failures).await;
         let why = match Listening::open(&shared.address, "palabre-mail", &channels).await {
             Ok(listening) => {
                 failures = 0;

@@ -61,6 +61,12 @@ pub(super) async fn open(
             repair::settle(shared, known, &mut link, doubted, waits).await?;
             continue;
         }
+        // What was doubted before is settled now.
+        tokio::select! {
+            biased;
+            () = known.doubted.notified() => {}
+            () = std::future::ready(()) => {}
+        }
         known.learn_head(head);
         let clock = Clock::new(fields.number()?);
         let server = fields.text()?;

@@ -48,6 +48,7 @@ async fn settled(
         known.doubted.notify_one();
         sleep(SETTLED_LOOK_EVERY).await;
     }
+    shared.reader.begin_anew().await;
     Err(doubted())
 }
 

@@ -5,7 +5,10 @@
 use std::{sync::Arc, time::Duration};
 
 use redis::{AsyncConnectionConfig, Client, Cmd, Value, aio::MultiplexedConnection};
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{
+    sync::{Mutex, Notify},
+    time::timeout,
+};
 
 use super::{
     address::Address,
@@ -33,6 +36,7 @@ const NOT_THE_ONE: [&str; 3] = ["READONLY", "LOADING", "MASTERDOWN"];
 /// The connection for questions.
 pub(super) struct Reader {
     address: Arc<Address>,
+    reached: Arc<Notify>,
     /// Held while connecting too, so that only one connection is made.
     current: Mutex<Current>,
 }
@@ -45,8 +49,9 @@ struct Current {
 }
 
 impl Reader {
-    pub(super) fn new(address: Arc<Address>) -> Self {
-        Self { address, current: Mutex::new(Current::default()) }
+    /// `reached` is told of every connection that is made.
+    pub(super) fn new(address: Arc<Address>, reached: Arc<Notify>) -> Self {
+        Self { address, reached, current: Mutex::new(Current::default()) }
     }
 
     /// Asks by a script, which is loaded if Redis does not know it, and can be run twice without
@@ -109,9 +114,15 @@ impl Reader {
             .get_multiplexed_async_connection_with_config(&config)
             .await
             .map_err(|error| reply::failed(&error))?;
+        self.reached.notify_waiters();
         current.number += 1;
         current.connection = Some(connection.clone());
         Ok((current.number, connection))
+    }
+
+    /// Drops the connection, which may be one to a Redis that others don't use any more.
+    pub(super) async fn begin_anew(&self) {
+        self.current.lock().await.connection = None;
     }
 
     async fn forget(&self, number: u64) {

@@ -7,12 +7,13 @@ use std::sync::{
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
     address::Address,
+    backoff,
     counters::Counters,
     health::Health,
     instances::{InstanceKeys, Roster},
@@ -31,6 +32,9 @@ pub(super) struct Shared {
     pub(super) health: Health,
     pub(super) counters: Counters,
     pub(super) reader: Reader,
+    /// Tells those who wait for the next try that Redis was just reached by the reader or a
+    /// subscription. Lanes say nothing, so that two of them can't chase each other.
+    pub(super) reached: Arc<Notify>,
     pub(super) secret_key: String,
     pub(super) instances: InstanceKeys,
     /// Who lives, as far as this instance was told. A few lines, and nothing in them blocks.
@@ -43,6 +47,16 @@ pub(super) struct Shared {
     pub(super) stop: CancellationToken,
     /// What was said once is not said again at each connection.
     pub(super) said: Said,
+}
+
+impl Shared {
+    /// Waits before the next try to reach Redis, until somebody else has reached it.
+    pub(super) async fn back_off(&self, failures: u32) {
+        tokio::select! {
+            () = sleep(backoff::wait_after(failures)) => {}
+            () = self.reached.notified() => {}
+        }
+    }
 }
 
 /// Which remarks about the server's settings the log has.

@@ -5,17 +5,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::{
-    sync::{
-        Notify,
-        mpsc::{Receiver, Sender},
-    },
-    time::sleep,
+use tokio::sync::{
+    Notify,
+    mpsc::{Receiver, Sender},
 };
 use tracing::{debug, warn};
 
 use super::{
-    backoff,
     followers::Followers,
     health::LinkNumber,
     listening::{Heard, Listening},
@@ -56,10 +52,11 @@ impl Subscription {
         let supervised = async {
             let mut failures = 0;
             loop {
-                sleep(backoff::wait_after(failures)).await;
+                self.shared.back_off(failures).await;
                 let (why, was_live) = match self.subscribe().await {
                     Ok(listening) => {
                         self.shared.health.up(self.health);
+                        self.shared.reached.notify_waiters();
                         let why = self.deliver_all(listening).await;
                         self.followers.interrupted();
                         self.shared.counters.subscriptions_interrupted.add(1);

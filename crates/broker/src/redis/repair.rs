@@ -6,9 +6,9 @@
 //!
 //! The epoch stays if every instance that was registered attested and nothing is missing. Otherwise
 //! it is a new one: clients are told, and what is there remains. Nobody is waited for longer than
-//! a lease lasts.
+//! a lease lasts, and whose lease has ended not even as long.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use redis::Value;
 use tokio::time::{Instant, sleep};
@@ -25,7 +25,11 @@ use super::{
 use crate::{Epoch, Error, Head};
 
 /// How often it is looked whether all have attested.
-const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// How long an instance without a lease is waited for: whoever lives has tried to reach Redis by
+/// then, and renewed its own.
+const GONE_AFTER: Duration = Duration::from_secs(3);
 
 /// Bytes of entries that are offered in one call.
 const OFFERED_AT_ONCE: usize = 1 << 20;
@@ -58,13 +62,14 @@ pub(super) async fn settle(
         link.ask(&code.load()).await?;
     }
     let mut attested_as = attest(shared, known, link, doubted).await?;
-    let mut said = false;
+    let (mut said, mut all_gone) = (false, false);
     loop {
         let me = shared.roster.lock().me();
         if me != attested_as {
             attested_as = attest(shared, known, link, doubted).await?;
         }
-        let give_up = began.elapsed() >= shared.limits.lease;
+        let waited = began.elapsed();
+        let give_up = waited >= shared.limits.lease || (all_gone && waited >= GONE_AFTER);
         let (word, mut fields) =
             run(link, &script::SETTLE, &settle_call(shared, known, give_up)).await?;
         match word.as_str() {
@@ -74,8 +79,12 @@ pub(super) async fn settle(
             }
             "again" => attested_as = attest(shared, known, link, doubted).await?,
             "waiting" => {
+                let silent = fields.list()?;
+                let living = registered(shared, link, fields.number()?).await?;
+                let lives = |id: &Vec<u8>| living.iter().any(|it| it.as_bytes() == id.as_slice());
+                all_gone = !silent.iter().any(lives);
                 if !std::mem::replace(&mut said, true) {
-                    let waits_for = fields.list()?.len();
+                    let waits_for = silent.len();
                     info!(partition, waits_for, "the log is checked before it goes on");
                     waits();
                 }
@@ -167,14 +176,11 @@ async fn attest(
     }
 }
 
-/// Who had a lease when an instance was last heard, and may know more than Redis.
-async fn registered(
-    shared: &Shared,
-    link: &mut Link,
-    beat: u64,
-) -> Result<BTreeSet<String>, Error> {
+/// Who had a lease at a moment, by Redis' clock. Those who had one when an instance was last heard
+/// may know more than Redis.
+async fn registered(shared: &Shared, link: &mut Link, at: u64) -> Result<BTreeSet<String>, Error> {
     let mut leases = redis::cmd("ZRANGEBYSCORE");
-    leases.arg(shared.instances.leases()).arg(beat).arg("+inf");
+    leases.arg(shared.instances.leases()).arg(at).arg("+inf");
     let Value::Array(names) = link.ask(&leases).await? else { return Err(strange()) };
     let text = |name| match name {
         Value::BulkString(name) => String::from_utf8(name).map_err(|_| strange()),

@@ -30,7 +30,7 @@ for _, name in ipairs(names) do
   local needs = string.match(name, '^needs:(.*)$')
   if needs and not attested[needs] then waited_for[#waited_for + 1] = needs end
 end
-if #waited_for > 0 and not give_up then return { 'waiting', waited_for } end
+if #waited_for > 0 and not give_up then return { 'waiting', waited_for, head.now } end
 
 -- Puts back an entry. Says whether it fits behind what its room has; a failure to write ends the
 -- script, and the next call goes on from there.

@@ -239,6 +239,24 @@ async fn less_than_was_known_is_doubted_also_where_redis_says_that_it_is_the_sam
     assert!(answers.iter().all(Result::is_ok));
 }
 
+#[tokio::test]
+async fn a_crash_of_everything_is_a_new_epoch_that_is_not_waited_for_long() {
+    let server = Server::start_durable();
+    let old = registered(&server, "old", Limits { lease: Duration::from_millis(1), ..patient() });
+    let old = old.await;
+    let answers = Stream::of(&old, 0..20).answers(99, |_| ()).await;
+    let epoch = within(old.head(P0)).await.unwrap().epoch;
+    within(old.close()).await;
+    server.kill();
+    server.run();
+    let hour = Limits { lease: Duration::from_hours(1), ..patient() };
+    let new = registered(&server, "new", hour).await;
+    let head = settled(&new).await;
+    assert_ne!(head.epoch, epoch, "nobody knows what the old one had acknowledged");
+    assert_eq!(check_log(&new, 0..20, &answers).await, 20, "what is there remains");
+    assert_eq!(new.counts().epochs_renewed, 1);
+}
+
 fn over_sentinel(sentinel: &Server, limits: Limits) -> Arc<Redis> {
     let config = Config { limits, ..Config::new(sentinel.sentinel_url()) };
     Redis::start(config, &TaskTracker::new()).unwrap()

@@ -44,6 +44,15 @@ pub type Answer<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// What has passed a limit is not shown any more, and pages say where something is missing
 /// (`reaches_back`). An implementation may keep a little more than the limits say.
 ///
+/// # A store that went on without its newest entries
+/// A Redis that took over from another, or was started again, may lack what was acknowledged last.
+/// Then nothing is appended or read until the instances that were registered ([`Instances::renew`])
+/// have said how far they know the log, and what any of them heard or had acknowledged is back at
+/// its seq, offset and time. The implementation does all of it by itself; callers see
+/// `Unavailable` meanwhile, for at most [`Limits::lease`]. If something may still be missing, or
+/// an instance did not answer, the epoch is a new one: positions in the old one are worth nothing,
+/// but seqs, offsets and whatever is stored go on.
+///
 /// # Beside the log
 /// What is not atomic with the log has traits of its own: the registry of the instances, session
 /// records, and mail between instances.
@@ -140,7 +149,7 @@ pub type Secret = [u8; 32];
 pub struct Partition(pub u16);
 
 /// The random name of a partition's life: 16 ASCII letters and digits. A new one when its past
-/// was lost.
+/// was lost, or may lack its newest entries.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Epoch([u8; 16]);
 
@@ -238,8 +247,10 @@ pub enum AppendError {
     /// The same room, user and id made an entry with other content.
     #[error("this id was used before, with other content")]
     Conflict,
-    /// The partition must be repaired before it takes entries.
-    #[error("the partition is fenced until it is repaired")]
+    /// The partition has another epoch than at the call, since its past was lost or repaired: who
+    /// tries again appends to that one. An entry that an earlier try made may be there still, and
+    /// is found by its id.
+    #[error("the partition has a new epoch")]
     Fenced,
     /// The store could not be reached in time, or the queue in front of it is full.
     #[error("the log can't be reached")]

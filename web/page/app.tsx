@@ -23,7 +23,7 @@ function Chat() {
   return (
     <div class="frame">
       <Line />
-      <Skip />
+      {!refused && <Skip />}
       <Rooms />
       <main class="talk">
         <Head />

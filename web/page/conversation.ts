@@ -5,7 +5,7 @@ import { batch, computed, effect, signal, untracked } from "@preact/signals";
 import type { Palabre, Person, Position, Room } from "../client/index.ts";
 import { me, palabre, welcome } from "./connection.ts";
 import { oncePerFrame } from "./frames.ts";
-import { rowsOf } from "./parts/rows.ts";
+import { lately, rowsOf } from "./parts/rows.ts";
 import { enter } from "./rooms.ts";
 import { openRoom } from "./route.ts";
 import { ofThisTab } from "./storage.ts";
@@ -72,11 +72,18 @@ export const title = computed(() => {
   return room?.title ?? room?.key ?? openRoom.value ?? "";
 });
 
+/** Whether more was said than is drawn, or held. */
+export const hasMore = computed(() => {
+  const { older = false, entries = [], following } = talk.value ?? {};
+  return older || (following === true && lately(entries, unreadFrom.value) !== entries);
+});
+
 export const rows = computed(() => {
   if (talk.value === undefined) return [];
-  const { entries, outgoing, ahead } = talk.value;
-  const behind = ahead > 0;
-  return rowsOf({ entries, outgoing, behind, me: me.value, unreadFrom: unreadFrom.value });
+  const { entries, outgoing, ahead, following } = talk.value;
+  const from = unreadFrom.value;
+  const drawn = following ? lately(entries, from) : entries;
+  return rowsOf({ entries: drawn, outgoing, behind: ahead > 0, me: me.value, unreadFrom: from });
 });
 
 /** Who else is writing now. */
@@ -184,7 +191,8 @@ function live(client: Palabre, key: string): () => void {
   ];
   if (!isNew) room.show("unread");
   changed();
-  draft.value = ofThisTab.get(`draft:${room.key}`) ?? early;
+  if (early === "") draft.value = ofThisTab.get(`draft:${room.key}`) ?? "";
+  else write(early);
   if (eager) act.say(draft.peek());
   return () => {
     for (const end of ends) end();

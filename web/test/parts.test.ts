@@ -6,7 +6,7 @@ import { afterPresence, LISTED_MAX, sorted } from "../page/parts/attendance.ts";
 import { found } from "../page/parts/finding.ts";
 import { pieces } from "../page/parts/links.ts";
 import { hueOf, initials } from "../page/parts/marks.ts";
-import { type Row, rowsOf } from "../page/parts/rows.ts";
+import { DRAWN_AT_END, lately, type Row, rowsOf } from "../page/parts/rows.ts";
 import { entryAt } from "./support.ts";
 
 const linksIn = (text: string) =>
@@ -153,6 +153,15 @@ test("what is new begins once, behind what was read, and opens a run", () => {
   assert.equal(shown(0), "day new a +a +a +a");
   assert.equal(shown(4), "day a +a +a +a");
   assert.equal(shown(9, "another life"), "day new a +a +a +a", "all of it is new");
+});
+
+test("at the end only the last entries are drawn, with all that is new", () => {
+  const entries = Array.from({ length: 300 }, (_, i) => entryAt(i + 1));
+  const epoch = entries[0]?.epoch ?? "";
+  assert.deepEqual(lately(entries, undefined), entries.slice(-DRAWN_AT_END));
+  assert.deepEqual(lately(entries, { epoch, offset: 290 }), entries.slice(-DRAWN_AT_END));
+  assert.equal(lately(entries, { epoch, offset: 50 }), entries, "what is new is further up");
+  assert.equal(lately(entries.slice(0, 9), undefined).length, 9);
 });
 
 test("an answer quotes the message it answers, where that is at hand", () => {

@@ -3,7 +3,7 @@
 
 import { signal } from "@preact/signals";
 import { Component, createRef } from "preact";
-import { act, fresh, openKey, rows, talk, title } from "../conversation.ts";
+import { act, fresh, hasMore, openKey, rows, talk, title } from "../conversation.ts";
 import { focusBack } from "../device.ts";
 import { words } from "../i18n/index.ts";
 import type { Row } from "../parts/rows.ts";
@@ -43,7 +43,7 @@ export function Log() {
         rows={rows.value}
         active={active.value}
         opened={now?.phase === "joined"}
-        older={now?.older ?? false}
+        older={hasMore.value}
         ahead={now?.ahead ?? 0}
         loading={now?.loading.older === true || now?.loading.newer === true}
       >
@@ -61,7 +61,7 @@ function Start() {
   if (now === undefined || (now.phase !== "joined" && now.entries.length === 0)) {
     return <p class="start late">{room.entering}</p>;
   }
-  if (now.older) return <p class="start">{now.loading.older ? room.loading : " "}</p>;
+  if (hasMore.value) return <p class="start">{now.loading.older ? room.loading : " "}</p>;
   if (rows.value.length === 0) return <p class="start empty">{room.empty}</p>;
   return <p class="start">{(now.entries[0]?.offset ?? 1) > 1 ? room.trimmed : room.begins}</p>;
 }

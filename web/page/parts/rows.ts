@@ -62,6 +62,18 @@ export interface Talk {
   unreadFrom?: Position | undefined;
 }
 
+/** Entries that are drawn while the end is being read: some screens full. */
+export const DRAWN_AT_END = 120;
+
+/** The last entries, as many as are drawn at the end; what is new is among them. */
+export function lately(entries: readonly Entry[], from: Position | undefined): readonly Entry[] {
+  const start = entries.length - DRAWN_AT_END;
+  if (start <= 0) return entries;
+  const firstNew = entries[start - 1];
+  if (firstNew !== undefined && isNew(firstNew, from)) return entries;
+  return entries.slice(start);
+}
+
 /** The row that was last made of an entry: what has not changed need not be drawn again. */
 const made = new WeakMap<Entry | Outgoing, Said>();
 

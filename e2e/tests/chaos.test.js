@@ -21,7 +21,7 @@ async function chaos(scope, scenario) {
 
 const SCENARIOS = [
   'client-drop', 'kill-instance', 'rolling-restart', 'redis-restart', 'redis-freeze', 'redis-cut',
-  'slow-client', 'herd', 'any-instance-polling',
+  'failover', 'slow-client', 'herd', 'any-instance-polling',
 ];
 
 for (const scenario of SCENARIOS) {

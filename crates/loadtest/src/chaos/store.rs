@@ -15,6 +15,12 @@ use super::program::Program;
 /// What Sentinel calls the master.
 const MASTER: &str = "palabre";
 
+/// The user that the replica is to the master, and its password.
+const REPLICA: &str = "replica";
+
+/// How long the replica hears nothing before the master is killed.
+const BEHIND: Duration = Duration::from_millis(500);
+
 /// How long a server may take to answer, when asked or when started.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
 const START_WAIT: Duration = Duration::from_secs(20);
@@ -45,8 +51,12 @@ impl Store {
     pub(crate) async fn replicated(folder: &Path, program: &Path) -> anyhow::Result<Self> {
         let mut store = Self::single(folder, program).await?;
         let (replica, sentinel) = (free_port().await?, free_port().await?);
-        let of = ["--replicaof".to_owned(), format!("127.0.0.1 {}", store.port)];
-        store.others.push(server(folder, program, "replica", replica, &of)?);
+        let user = format!("ACL SETUSER {REPLICA} on >{REPLICA} ~* &* +@all");
+        ask(store.port, &user).await?;
+        let of = format!("127.0.0.1 {}", store.port);
+        let told = ["--replicaof", &of, "--masteruser", REPLICA, "--masterauth", REPLICA];
+        let told = told.map(str::to_owned);
+        store.others.push(server(folder, program, "replica", replica, &told)?);
         answers(replica).await?;
         let file = sentinel_file(folder, sentinel, store.port)?;
         let args = vec![file.display().to_string(), "--sentinel".to_owned()];
@@ -76,9 +86,14 @@ impl Store {
         answers(self.port).await.with_context(|| self.master.last_words())
     }
 
-    /// Kills the master and waits until the replica has taken over.
+    /// Cuts the replica off, kills the master a little later, and waits until the replica, which
+    /// lacks what was said in between, has taken over.
     pub(crate) async fn fail_over(&mut self) -> anyhow::Result<()> {
         let replica = self.replica.context("there is no replica")?;
+        ask(self.port, &format!("ACL SETUSER {REPLICA} off")).await?;
+        ask(self.port, "CLIENT KILL TYPE replica").await?;
+        until(replica, "INFO replication", |info| info.contains("master_link_status:down")).await?;
+        sleep(BEHIND).await;
         self.master.kill();
         until(replica, "INFO replication", |info| info.contains("role:master"))
             .await

@@ -79,6 +79,22 @@ async fn a_redis_that_came_back_without_its_data_is_a_new_epoch() {
 }
 
 #[tokio::test]
+async fn a_redis_that_misses_its_replicas_is_waited_for() {
+    let server = Server::start();
+    let redis = connected(&server, patient()).await;
+    within(redis.append(numbered(0))).await.unwrap();
+    server.must(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    let stream = Stream::of(&redis, 1..20);
+    until("some tries", async || {
+        server.must(&["INFO", "errorstats"]).contains("errorstat_NOREPLICAS")
+    })
+    .await;
+    server.must(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
+    let answers = stream.answers(99, |_| ()).await;
+    assert_eq!(check_log(&redis, 1..20, &answers).await, 19);
+}
+
+#[tokio::test]
 async fn a_full_redis_refuses_and_goes_on_when_there_is_room() {
     let server = Server::start();
     let redis = connected(&server, patient()).await;

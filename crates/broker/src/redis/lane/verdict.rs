@@ -7,12 +7,13 @@ use super::backlog::Answered;
 use crate::{AppendError, Appended, Epoch, Error};
 
 /// Codes of Redis for "not now": nothing was carried out, and trying again can help.
-const NOT_NOW: [&str; 9] = [
+const NOT_NOW: [&str; 10] = [
     "NOSCRIPT",
     "TRYAGAIN",
     "LOADING",
     "READONLY",
     "MASTERDOWN",
+    "NOREPLICAS",
     "CLUSTERDOWN",
     "BUSY",
     "NOAUTH",

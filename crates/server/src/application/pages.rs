@@ -142,6 +142,9 @@ async fn newest(
 ) -> Result<(Stretch, Option<Bytes>), Error> {
     let mut page = broker.read_room(room, Range::Newest, limit).await?;
     loop {
+        if page.epoch != place.epoch {
+            return Err(not_yet("this instance does not know yet that the log lost its past"));
+        }
         let known = known_at(&page.records, place);
         let first = page.records.first().map(|record| record.offset);
         let head = match (known, first) {
@@ -150,7 +153,11 @@ async fn newest(
                 page = broker.read_room(room, Range::Before(first), limit).await?;
                 continue;
             }
-            (0, Some(first)) => first - 1,
+            // What the room had at the place is not kept any more, and comes live all the same.
+            (0, Some(first)) if first > 1 => {
+                return Err(not_yet("this instance lags behind what the room keeps"));
+            }
+            (0, Some(_)) => 0,
             (0, None) => page.head,
             (known, _) => page.records[known - 1].offset,
         };
@@ -163,6 +170,11 @@ async fn newest(
 /// The room's newest offset at a place.
 async fn head_at(broker: &dyn Broker, room: &str, place: Head) -> Result<u64, Error> {
     Ok(newest(broker, room, SEARCH_PAGE, place).await?.0.head)
+}
+
+/// The place is too far back for an answer; a moment later it is another one.
+fn not_yet(why: &str) -> Error {
+    Error::Unavailable(why.to_owned())
 }
 
 /// How many of the records are not later than a place.

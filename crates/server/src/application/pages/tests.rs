@@ -93,6 +93,35 @@ async fn what_cannot_be_continued_is_a_reset() {
 }
 
 #[tokio::test]
+async fn a_place_in_a_life_of_the_log_that_is_over_has_no_answer() {
+    let log = log(3).await;
+    let now = log.head(Partition(0)).await.unwrap();
+    let place = Head { epoch: "anotherepochname".parse().unwrap(), ..now };
+    for (epoch, offset) in [("anotherepochname", 1), (now.epoch.as_str(), 1)] {
+        let position = Some(Position { epoch: epoch.into(), offset });
+        let joined = join(&*log, ROOM, position, 50, place).await;
+        assert!(joined.is_err_and(|error| error.is_retryable()), "{epoch} {offset}");
+    }
+}
+
+#[tokio::test]
+async fn a_place_before_all_that_is_kept_has_no_answer() {
+    let limits = Limits { room_entries: 3, ..Limits::default() };
+    let log = Embedded::open(None, limits).unwrap();
+    for number in 0..10 {
+        append(&*log, ROOM, number, "text").await;
+    }
+    let newest = log.head(Partition(0)).await.unwrap();
+    for seq in 0..=newest.seq {
+        let joined = join(&*log, ROOM, None, 50, Head { seq, ..newest }).await;
+        match joined {
+            Ok(joined) => assert!(seq > 7 && joined.stretch.head == seq, "{seq}: {joined:?}"),
+            Err(error) => assert!(seq <= 7 && error.is_retryable(), "{seq}: {error}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_empty_room_has_head_zero() {
     let log = log(0).await;
     let place = log.head(Partition(0)).await.unwrap();

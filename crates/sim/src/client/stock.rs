@@ -74,7 +74,8 @@ impl Stock {
         let at = self.chance.index(turn.paths.len());
         let path = &turn.paths[at];
         if self.session.connect(path, introduction, turn.now, &mut self.chance) {
-            turn.world.lock().note(format_args!("{} connects to i{at}", self.name));
+            let cursor = self.cursor.as_deref().unwrap_or("nothing");
+            turn.world.lock().note(format_args!("{} connects to i{at} with {cursor}", self.name));
         }
     }
 

@@ -28,7 +28,7 @@
 //! | `…:room:<room>` | hash: `epoch`, the life of the partition that it belongs to; `offset` and `seq` of its newest entry; `first`, the first offset that it keeps, and `first_at`, its time; `ids_from`, the first offset whose id is remembered; where it was made, `about`, what is known of it, and `made_by`, the random name of the call |
 //! | `…:entries:<room>` | stream, id `<offset>-<seq>`, fields `prev`, the seq of the entry before it in the room, and `e`, a body |
 //! | `…:redacted:<room>` | sorted set: score offset, member the body with a tombstone that took the place of the one in the entries |
-//! | `…:ids:<room>` | hash: `<bytes of user>:<user><id>` to `<offset> <seq> <at> <content>`, the last one a hash of what was sent, which outlives a redaction |
+//! | `…:ids:<room>` | hash: `<bytes of user>:<user><id>` to `<offset> <seq> <at> <content>`, the last one a hash of what was sent, which outlives a redaction, or `*` where the entry was put back |
 //! | `…:targets:<room>` | sorted set: score the offset that is targeted, member the offset of the entry that targets it |
 //!
 //! A record and a body are described in [`publication`]. The channel is the partition's name with

@@ -139,7 +139,7 @@ mod tests {
         let start = Instant::now();
         let mut roster = Roster::new();
         assert!(roster.me().starts_with("unregistered "));
-        let mut renewed = |roster: &mut Roster, second: u64, ids: &str| {
+        let renewed = |roster: &mut Roster, second: u64, ids: &str| {
             let (me, all) = (&instances("me")[0], instances(ids));
             roster.renewed(me, &all, LEASE, start + Duration::from_secs(second));
             roster.others().collect::<Vec<_>>().join(" ")

@@ -18,8 +18,8 @@ use super::{
     lane::request::millis,
     link::Link,
     publication,
-    reply::{Fields, Reply, refused, strange},
-    script::{self, Code, SCHEMA},
+    reply::{Fields, Reply, strange},
+    script::{self, SCHEMA},
     shared::{Known, Shared},
 };
 use crate::{Epoch, Error, Head};
@@ -70,8 +70,7 @@ pub(super) async fn settle(
         }
         let waited = began.elapsed();
         let give_up = waited >= shared.limits.lease || (all_gone && waited >= GONE_AFTER);
-        let (word, mut fields) =
-            run(link, &script::SETTLE, &settle_call(shared, known, give_up)).await?;
+        let (word, mut fields) = run(link, &settle_call(shared, known, give_up)).await?;
         match word.as_str() {
             "settled" => {
                 tell(shared, partition, &mut fields, began);
@@ -120,18 +119,12 @@ fn tell(shared: &Shared, partition: u16, fields: &mut Fields, began: Instant) {
     }
 }
 
-async fn run(link: &mut Link, code: &Code, call: &redis::Cmd) -> Result<(String, Fields), Error> {
-    match link.exchange(call).await? {
-        Value::ServerError(refusal) if refusal.code() == "NOSCRIPT" => {
-            link.ask(&code.load()).await?;
-            Err(refused(&refusal))
+async fn run(link: &mut Link, call: &redis::Cmd) -> Result<(String, Fields), Error> {
+    match Reply::read(link.exchange(call).await?)? {
+        Reply::Said(word, fields) => Ok((word, fields)),
+        Reply::Missing | Reply::Doubted => {
+            Err(Error::Unavailable("the partition vanished again".into()))
         }
-        reply => match Reply::read(reply)? {
-            Reply::Said(word, fields) => Ok((word, fields)),
-            Reply::Missing | Reply::Doubted => {
-                Err(Error::Unavailable("the partition vanished again".into()))
-            }
-        },
     }
 }
 
@@ -169,7 +162,7 @@ async fn attest(
         for offer in now {
             call.arg(offer);
         }
-        run(link, &script::ATTEST, &call).await?;
+        run(link, &call).await?;
         if rest.is_empty() {
             return Ok(me);
         }

@@ -103,6 +103,7 @@ async fn a_full_redis_refuses_and_goes_on_when_there_is_room() {
     let refused = Stream::of(&redis, 1..50).answers(99, |_| ()).await;
     assert!(refused.iter().all(|answer| matches!(answer, Err(AppendError::Refused(_)))));
     assert_eq!(log_of(&redis).await.len(), 1, "reading goes on");
+    within(redis.heartbeat(P0, "me")).await.unwrap();
     server.must(&["CONFIG", "SET", "maxmemory", "0"]);
     let answers = Stream::of(&redis, 1..50).answers(99, |_| ()).await;
     assert_eq!(check_log(&redis, 1..50, &answers).await, 49);

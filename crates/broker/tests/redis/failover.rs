@@ -406,3 +406,27 @@ async fn sentinels_that_know_nothing_are_passed_over_and_waited_for() {
     let answers = waiting.answers(99, |_| ()).await;
     assert_eq!(check_log(&redis, 1..5, &answers).await, 4);
 }
+
+#[tokio::test]
+async fn sentinels_may_ask_for_the_same_password() {
+    let master = Server::start();
+    let _replica = Server::start_replica(&master);
+    let sentinel = Server::start_sentinel(&master);
+    for server in [&sentinel, &master] {
+        server.must(&["ACL", "SETUSER", "default", "resetpass", ">hush"]);
+    }
+    let with = |login: &str| {
+        let url = sentinel.sentinel_url().replace("//", &format!("//{login}"));
+        Redis::start(Config::new(url), &TaskTracker::new()).unwrap()
+    };
+    let redis = with(":hush@");
+    connection(&redis).await;
+    assert_eq!(within(redis.append(numbered(0))).await.unwrap().seq, 1);
+    assert_eq!(within(redis.head(P0)).await.unwrap().seq, 1, "the reader knows it too");
+    for wrong in ["", ":other@"] {
+        let redis = with(wrong);
+        until("a try", async || redis.counts().connections_failed > 2).await;
+        assert_eq!(redis.state(), State::Connecting);
+        assert!(within(redis.head(P0)).await.is_err());
+    }
+}

@@ -46,6 +46,9 @@ pub struct Stranger;
 
 /// The other instances.
 pub trait Peers: Send + Sync + 'static {
+    /// Whether an instance is known whose session ids begin with `tag`, this one not counted.
+    fn find(&self, tag: Tag) -> BoxFuture<bool>;
+
     /// Asks the instance whose session ids begin with `tag`. Dropping the future breaks the
     /// request off, which the owner notices. Answers, those of an upgrade with it, come as the
     /// owner's gateway gives them on [`Gateway::serve_peers`](crate::Gateway::serve_peers).

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::neighbours::Neighbours;
+use crate::neighbours::{Neighbour, Neighbours};
 pub use advertise::advertise;
 pub use key::Key;
 use pool::Pool;
@@ -64,6 +64,11 @@ impl Forward {
 }
 
 impl Peers for Forward {
+    fn find(&self, tag: Tag) -> BoxFuture<bool> {
+        let shared = self.0.clone();
+        Box::pin(async move { shared.find(tag).await })
+    }
+
     fn ask(&self, tag: Tag, question: Question) -> BoxFuture<Result<Response<Incoming>, NoAnswer>> {
         let shared = self.0.clone();
         Box::pin(async move { shared.ask(tag, &question).await })
@@ -83,32 +88,35 @@ impl Peers for Forward {
 }
 
 impl Shared {
-    /// Asks the owner of a session.
-    async fn ask(&self, tag: Tag, question: &Question) -> Result<Response<Incoming>, NoAnswer> {
-        let answer = self.ask_known(tag, question).await;
-        // A session of this instance that is over is a matter of course; an owner that nobody has
-        // heard of has perhaps just started.
-        if answer.as_ref().err() != Some(&NoAnswer::NoOwner) || tag_of(self.neighbours.id()) == tag
-        {
-            return answer;
+    /// An owner that nobody has heard of has perhaps just started. That a session of this
+    /// instance is over is a matter of course, for which nobody is looked for.
+    async fn find(&self, tag: Tag) -> bool {
+        if self.owners(&self.neighbours.live(), tag).next().is_some() {
+            return true;
+        }
+        if tag_of(self.neighbours.id()) == tag {
+            return false;
         }
         self.neighbours.look_again().await;
-        self.ask_known(tag, question).await
+        self.owners(&self.neighbours.live(), tag).next().is_some()
+    }
+
+    /// Who has such sessions, and where.
+    fn owners<'a>(
+        &self,
+        live: &'a [Neighbour],
+        tag: Tag,
+    ) -> impl Iterator<Item = (&'a Neighbour, &'a str)> {
+        let is_other = move |owner: &&Neighbour| *owner.id != *self.neighbours.id();
+        let others = live.iter().filter(is_other).filter(move |owner| tag_of(&owner.id) == tag);
+        others.filter_map(|owner| Some((owner, owner.address.as_deref()?)))
     }
 
     /// Asks each instance that has such sessions; there is hardly ever more than one.
-    async fn ask_known(
-        &self,
-        tag: Tag,
-        question: &Question,
-    ) -> Result<Response<Incoming>, NoAnswer> {
+    async fn ask(&self, tag: Tag, question: &Question) -> Result<Response<Incoming>, NoAnswer> {
         let live = self.neighbours.live();
         let mut outcome = Err(NoAnswer::NoOwner);
-        for owner in live.iter() {
-            if *owner.id == *self.neighbours.id() || tag_of(&owner.id) != tag {
-                continue;
-            }
-            let Some(address) = &owner.address else { continue };
+        for (owner, address) in self.owners(&live, tag) {
             outcome = self.ask_one(&owner.id, address, question).await;
             match &outcome {
                 Ok(answer) if answer.status() == hyper::StatusCode::NOT_FOUND => {}

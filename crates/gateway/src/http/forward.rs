@@ -48,6 +48,14 @@ pub(super) async fn forward(
         // The instances' own word, which means nothing from a client.
         return Ok(reply::other_method());
     }
+    if !peers.find(tag).await {
+        return Err(Rejection::UnknownSession);
+    }
+    let question = match read(engine, request, is_upgrade).await {
+        Ok(question) => question,
+        Err(status) => return Ok(reply::unread(status)),
+    };
+    // Not before: whoever is slow to say what it wants holds up nobody.
     let (places, max) = if is_upgrade {
         (&core.relays, core.config.relays_max)
     } else {
@@ -56,10 +64,6 @@ pub(super) async fn forward(
     let Some(place) = places.take(max) else {
         core.metrics.count_forward("full");
         return Err(Rejection::UnknownSession);
-    };
-    let question = match read(engine, request, is_upgrade).await {
-        Ok(question) => question,
-        Err(status) => return Ok(reply::unread(status)),
     };
     let is_poll = question.method == Method::GET && !is_upgrade;
     let asked = ask(engine, peers, tag, question, is_poll);

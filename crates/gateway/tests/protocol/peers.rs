@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use gateway::Config;
 use hub::CloseReason;
+use tokio::io::AsyncWriteExt as _;
 
 use crate::applications::engine_config;
-use crate::support::{Http, Neighbourhood, Said, Session, WebSocket, calm, soon, until};
+use crate::support::{
+    Http, Neighbourhood, Said, Session, WebSocket, calm, read_reply, soon, until,
+};
 
 const GONE: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
 
@@ -226,4 +229,24 @@ async fn strangers_get_nothing_where_instances_ask() {
     let unknown = session.target.replace(&session.sid, "____________________");
     assert_eq!(peers.request("GET", &unknown, &known, b"").await.status, 404);
     assert!(!session.is_gone().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_slow_to_say_what_it_wants_takes_no_place() {
+    let one = || Config { forwards_max: 1, ..config() };
+    let [owner, other] = Neighbourhood::pair(one).await;
+    let session = owner.poll().await;
+    let mut slow = other.http().connect().await;
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n4",
+        owner.poll().await.target
+    );
+    slow.write_all(head.as_bytes()).await.expect("written");
+    until("its connection", || other.metrics.connections() == 1).await;
+    let there = session.through(&other);
+    for _ in 0..10 {
+        assert_eq!(there.post("4quick").await, Ok("ok".to_owned()));
+    }
+    slow.write_all(b"patience").await.expect("written");
+    assert_eq!(read_reply(&mut slow).await.status, 200);
 }

@@ -59,6 +59,11 @@ impl Neighbourhood {
 }
 
 impl Peers for Neighbourhood {
+    fn find(&self, tag: Tag) -> BoxFuture<bool> {
+        let is_known = self.addresses.lock().expect("whole").contains_key(&tag);
+        Box::pin(async move { is_known })
+    }
+
     fn ask(&self, tag: Tag, question: Question) -> BoxFuture<Result<Response<Incoming>, NoAnswer>> {
         let address = self.addresses.lock().expect("whole").get(&tag).copied();
         let tasks = self.tasks.clone();

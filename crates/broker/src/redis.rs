@@ -4,13 +4,15 @@
 //! next place, stores and publishes in one step. Every partition has one [`subscription`], whose
 //! connection is supervised here. Whatever else is asked goes through one [`reader`]. Only this
 //! module and those below it know Redis. Which server is the master, and which slot a key has, is
-//! decided where a [`link`] is opened: sentinels are asked there, and Cluster has its place. A Redis
-//! that takes over, or is started again, may lack the newest entries: [`repair`] puts them back.
+//! decided where a [`link`] is opened: sentinels are asked there, and Cluster has its place. A
+//! Redis that takes over, or is started again, may lack the newest entries: [`repair`] puts them
+//! back.
 //!
 //! # Layout, schema version 1
 //!
 //! All keys of a partition begin with its name, `palabre:{p0}` for the first one, and share the
-//! hash tag in it. Only session records expire by themselves, and `maxmemory-policy` must be `noeviction`.
+//! hash tag in it. Only session records expire by themselves, and `maxmemory-policy` must be
+//! `noeviction`.
 //!
 //! | key | what |
 //! |---|---|
@@ -32,15 +34,15 @@
 //! | `…:targets:<room>` | sorted set: score the offset that is targeted, member the offset of the entry that targets it |
 //!
 //! A record and a body are described in [`publication`]. The channel is the partition's name with
-//! `:` and the number of the database. Mail goes over `palabre:mail:0`, where 0 is the number of the
-//! database, to all, and over `palabre:mail:0:<id>` to one instance.
+//! `:` and the number of the database. Mail goes over `palabre:mail:0`, where 0 is the number of
+//! the database, to all, and over `palabre:mail:0:<id>` to one instance.
 //!
 //! A room's hash that names another life than the partition's is a leftover: it counts as missing,
 //! and is deleted when the room is used or swept. So a partition that lost its hash begins anew in
 //! one step, without a search for its rooms. A partition that only may lack entries after a repair
-//! gets a new epoch and lives on. A text that was redacted can't be read
-//! any more, but Redis frees its bytes only with the stream node around them (100 entries), and in
-//! an append-only file at its next rewrite.
+//! gets a new epoch and lives on. A text that was redacted can't be read any more, but Redis frees
+//! its bytes only with the stream node around them (100 entries), and in an append-only file at its
+//! next rewrite.
 //!
 //! A user with an ACL of its own needs the keys `~palabre:*` and the channels `&palabre:*` (or
 //! another prefix), and `+@hash +@stream +@sortedset +@scripting +@pubsub +@connection +del

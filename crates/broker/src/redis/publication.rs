@@ -16,8 +16,8 @@
 //!              user id bytes                                  target 0 stands for none
 //! ```
 //!
-//! `store.lua` and `prelude.lua` write the same forms. An offer, which puts back what a Redis lacks,
-//! is `bytes-of-tombstone "\n" tombstone record`, without a number where there is no tombstone.
+//! `store.lua` and `prelude.lua` write the same forms. An offer, which puts back what a Redis
+//! lacks, is `bytes-of-tombstone "\n" tombstone record`, without a number where there is no tombstone.
 
 use std::sync::Arc;
 

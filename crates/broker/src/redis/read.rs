@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{Error, Head, PAGE_MAX, PartitionPage, Range, Record, RoomPage, Secret, TARGETING_MAX};
 
-/// How often it is looked whether a partition is settled that was doubted, before it is said that it
-/// can't be read.
+/// How often it is looked whether a partition is settled that was doubted, before it is said that
+/// it can't be read.
 const SETTLED_LOOKS: u32 = 40;
 
 /// How long is between two looks.

@@ -103,7 +103,9 @@ const CONCLUSION: &str = "\
 | `redis://[USER]:PASSWORD@HOST[:PORT][/DB]` | the same with a login; write `@`, `/`, `#` and `?` \
 of a password as `%40`, `%2F`, `%23` and `%3F` |
 | `unix:///PATH/redis.sock[?db=DB&user=USER&pass=PASSWORD]` | over a Unix socket |
-| `redis+sentinel://[USER:PASSWORD@]HOST[:PORT],HOST[:PORT],…/NAME[/DB]` | the master that these sentinels call NAME; their port is 26379 where nothing is said. The login is the master's, and theirs if they ask for one |
+| `redis+sentinel://[USER:PASSWORD@]HOST[:PORT],HOST[:PORT],…/NAME[/DB]` | the master that these \
+sentinels call NAME; their port is 26379 where nothing is said. The login is the master's, and \
+theirs if they ask for one |
 
 TLS (`rediss://`) is not supported yet and is refused.
 

@@ -2,6 +2,7 @@
 // The time to the first message painted, from a cold start; and the frames while a hundred messages
 // a second come in; each also with a processor four times slower.
 
+import { cpus, loadavg } from 'node:os';
 import { Member } from './lib/clients.js';
 import { ready } from './lib/palabre.js';
 import { Visitor } from './lib/page.js';
@@ -113,6 +114,7 @@ async function speak(speaker, count) {
 
 const scope = new Scope();
 try {
+  console.log(`load of the machine before: ${loadavg()[0].toFixed(1)} on ${cpus().length} processors`);
   const instance = await ready(scope, ['--ephemeral', '--rate-limit', 'none']);
   const speaker = await Member.connect(scope, instance, { name: 'Awa', transport: 'websocket' });
   await speaker.must('join', { room: 'general' });

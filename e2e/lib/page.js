@@ -59,7 +59,12 @@ export class Visitor {
   async comeIn(name) {
     await this.page.getByLabel(this.words.name).fill(name);
     await this.page.getByRole('button', { name: this.words.enter }).click();
-    await this.log.or(this.page.getByRole('alert')).first().waitFor();
+    await this.#isIn();
+  }
+
+  /** In a conversation, or before its closed door. */
+  #isIn() {
+    return this.log.or(this.page.getByRole('alert')).first().waitFor();
   }
 
   /** Closes the page's window, and gives what it takes to open it again. */
@@ -70,7 +75,7 @@ export class Visitor {
   /** Comes back with what the browser has kept. */
   async comeBack(path = '/') {
     await this.#open(path);
-    await this.log.waitFor();
+    await this.#isIn();
   }
 
   async #open(path) {

@@ -150,6 +150,25 @@ test('an instance with another secret is not answered, nor is anybody else', asy
   assert.equal((await owner.assertHealthy()).get('palabre_gateway_strangers_total'), 5);
 });
 
+test('sessions are reached through other instances while Redis is away', async (scope) => {
+  const redis = await Redis.start(scope, { durable: true });
+  const [owner, other] = await cluster(scope, 2, redis);
+  const session = await open(owner);
+  const through = async (body) => (await other.fetch(session, { method: 'POST', body })).status;
+  assert.equal(await through('40'), 200);
+  await redis.stop();
+  await Promise.all([owner, other].map((instance) => instance.unready()));
+  const poll = other.fetch(session);
+  assert.equal(await through('42["chat message","while it is away","an-id-of-its-own"]'), 200);
+  assert.match(await (await poll).text(), /^40\{/);
+  await redis.start();
+  let heard = '';
+  await until('it is stored and heard', async () => {
+    heard += await (await other.fetch(session)).text();
+    return heard.includes('while it is away');
+  });
+});
+
 test('without Redis nobody listens for other instances', async (scope) => {
   const alone = await serve(scope);
   const sid = JSON.parse((await (await alone.fetch('/socket.io/?EIO=4&transport=polling')).text())

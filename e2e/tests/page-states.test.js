@@ -93,6 +93,43 @@ test('a room that can’t be says so, and leads out', async (scope) => {
   await visitor.sees('Out again');
 });
 
+test('while there is no connection yet that is said, and what was written is kept', async (scope) => {
+  const instance = await ready(scope, ['--ephemeral']);
+  const visitor = await Visitor.arrive(scope, instance, { locale: 'fr' });
+  const blocked = '**/socket.io/**';
+  await visitor.context.routeWebSocket(/socket\.io/, (socket) => socket.close());
+  await visitor.context.route(blocked, (route) => route.abort());
+  await visitor.page.reload();
+  await visitor.comeIn('Awa');
+  await visitor.page.getByRole('status').getByText('Connexion…').waitFor();
+  await visitor.say('avant d’être là');
+  assert.deepEqual(await visitor.barriers(), []);
+  await visitor.context.unroute(blocked);
+  await visitor.sees('avant d’être là');
+  assert.deepEqual(await visitor.texts(), ['avant d’être là']);
+});
+
+test('a connection that the server ends is not tried again unless somebody asks', async (scope) => {
+  const instance = await ready(scope, ['--ephemeral']);
+  const visitor = await Visitor.arrive(scope, instance);
+  const sockets = [];
+  await visitor.context.routeWebSocket(/socket\.io/, (socket) => {
+    socket.connectToServer();
+    sockets.push(socket);
+  });
+  await visitor.page.reload();
+  await visitor.comeIn('Awa');
+  await visitor.say('here');
+  await visitor.sees('here');
+  sockets.at(-1).send('41'); // the packet by which a server ends a namespace
+  await visitor.reads('The server closed the connection.');
+  assert.deepEqual(await visitor.barriers(), []);
+  await visitor.page.getByRole('button', { name: 'Connect again' }).click();
+  await visitor.say('here again');
+  await visitor.page.locator('.unsent').waitFor({ state: 'detached' });
+  assert.deepEqual(await visitor.texts(), ['here', 'here again']);
+});
+
 test('away, held, lost and back: each is said, and what was written is sent', async (scope) => {
   const redis = await Redis.start(scope);
   const args = ['--redis', redis.url, '--port', `${await freePort()}`, '--rate-limit', 'none'];

@@ -11,7 +11,7 @@ import { Log } from "./components/log.tsx";
 import { People } from "./components/people.tsx";
 import { Rooms } from "./components/rooms.tsx";
 import { name } from "./connection.ts";
-import { talk } from "./conversation.ts";
+import { isClosed } from "./conversation.ts";
 import { words } from "./i18n/index.ts";
 
 export function App() {
@@ -19,7 +19,7 @@ export function App() {
 }
 
 function Chat() {
-  const refused = talk.value?.phase === "refused";
+  const refused = isClosed.value;
   return (
     <div class="frame">
       <Line />

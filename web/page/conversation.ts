@@ -66,6 +66,9 @@ export const talk = computed(() => {
   return { key, phase, refusal, entries, outgoing, older, ahead, following, unread, loading };
 });
 
+/** Whether the server does not let us in. */
+export const isClosed = computed(() => talk.value?.phase === "refused");
+
 /** What the open room is called. */
 export const title = computed(() => {
   const room = current.value?.room;
@@ -165,11 +168,13 @@ function live(client: Palabre, key: string): () => void {
   // What was written before there was any room to write it in.
   const early = draft.peek();
   let opened = false;
+  let heard: typeof announced.value = [];
   const changed = () => {
     if (!opened && room.phase === "joined") {
       opened = true;
       mark(room);
     }
+    announced.value = heard;
     current.value = { room, change: (current.peek()?.change ?? 0) + 1 };
   };
   const ends = [
@@ -181,8 +186,7 @@ function live(client: Palabre, key: string): () => void {
       const { user, name = "", text, offset } = entry;
       arrived(entry.id, offset);
       if (!live || text === undefined || client.connection.isOwn(user)) return;
-      const next = { key: offset, name, text };
-      announced.value = [...announced.peek(), next].slice(-ANNOUNCED_MAX);
+      heard = [...heard, { key: offset, name, text }].slice(-ANNOUNCED_MAX);
     }),
     room.on("recovered", ({ count }) => {
       happen({ kind: "recovered", count, all: room.ahead === 0 });

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { openKey, talk, title } from "../conversation.ts";
+import { isClosed, openKey, title } from "../conversation.ts";
 import { focusBack } from "../device.ts";
 import { words } from "../i18n/index.ts";
 import { leaveRoom } from "../rooms.ts";
@@ -33,7 +33,7 @@ export function RoomMenu() {
     leaveRoom(key);
     focusBack();
   };
-  if (key === undefined || talk.value?.phase === "refused") {
+  if (key === undefined || isClosed.value) {
     return <h1 class="title">{title.value.trim() || "Palabre"}</h1>;
   }
   return (

@@ -15,7 +15,7 @@ use tokio_tungstenite::{
 };
 
 /// Long enough for the slowest machine; reached only when something never comes.
-const DEADLINE: Duration = Duration::from_mins(1);
+const DEADLINE: Duration = Duration::from_secs(40);
 
 /// A stock client, connected or cut off.
 #[derive(Default)]
@@ -108,10 +108,13 @@ impl Stock {
 
     /// The next packet that is no ping; `None` at the end of the connection.
     async fn next(&mut self) -> Option<String> {
+        let next = tokio::time::timeout(DEADLINE, self.next_but_pings()).await;
+        next.expect("something comes")
+    }
+
+    async fn next_but_pings(&mut self) -> Option<String> {
         loop {
-            let socket = self.socket.as_mut().unwrap();
-            let next = tokio::time::timeout(DEADLINE, socket.next()).await;
-            let text = match next.expect("something comes") {
+            let text = match self.socket.as_mut().unwrap().next().await {
                 None | Some(Ok(Message::Close(_)) | Err(Error::Io(_) | Error::Protocol(_))) => {
                     self.socket = None;
                     return None;

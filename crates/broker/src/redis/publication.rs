@@ -17,7 +17,8 @@
 //! ```
 //!
 //! `store.lua` and `prelude.lua` write the same forms. An offer, which puts back what a Redis
-//! lacks, is `bytes-of-tombstone "\n" tombstone record`, without a number where there is no tombstone.
+//! lacks, is `bytes-of-tombstone "\n" tombstone record`, without a number where there is no
+//! tombstone.
 
 use std::sync::Arc;
 

@@ -64,10 +64,15 @@ pub(super) fn join(
 ) {
     let Some(listener) = listener else { return };
     gateway.join(Arc::new(Forward::new(neighbours.clone(), key, tasks, stop)));
-    if let (None, Ok(listens)) = (address(config, Some(&listener)), listener.local_addr()) {
-        let known = forward::advertise(neighbours.clone(), listens.port(), config.redis.clone());
-        let stop = stop.clone();
-        tasks.spawn(async move { stop.run_until_cancelled(known).await });
+    match (address(config, Some(&listener)), listener.local_addr()) {
+        (Some(address), _) => tracing::info!(%address, "other instances reach this one here"),
+        (None, Ok(listens)) => {
+            let (neighbours, redis) = (neighbours.clone(), config.redis.clone());
+            let known = forward::advertise(neighbours, listens.port(), redis);
+            let stop = stop.clone();
+            tasks.spawn(async move { stop.run_until_cancelled(known).await });
+        }
+        (None, Err(error)) => tracing::warn!(%error, "other instances can't reach this one"),
     }
     let gateway = gateway.clone();
     tasks.spawn(async move { gateway.serve_peers(listener.into()).await });

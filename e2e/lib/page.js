@@ -143,6 +143,12 @@ export class Visitor {
     return this.page.getByText(text).first().waitFor();
   }
 
+  /** Waits until nothing is on its way or waiting. */
+  hasSentAll() {
+    const unsent = this.log.locator('.unsent');
+    return until('all is sent', async () => (await unsent.count()) === 0);
+  }
+
   /** The texts of the conversation, from top to bottom. */
   texts() {
     return this.log.getByRole('article').locator('.text').allTextContents();

@@ -97,14 +97,18 @@ test('while there is no connection yet that is said, and what was written is kep
   const instance = await ready(scope, ['--ephemeral']);
   const visitor = await Visitor.arrive(scope, instance, { locale: 'fr' });
   const blocked = '**/socket.io/**';
-  await visitor.context.routeWebSocket(/socket\.io/, (socket) => socket.close());
+  let isBlocked = true;
+  await visitor.context.routeWebSocket(/socket\.io/, (socket) => {
+    if (isBlocked) socket.close();
+    else socket.connectToServer();
+  });
   await visitor.context.route(blocked, (route) => route.abort());
   await visitor.page.reload();
   await visitor.comeIn('Awa');
   await visitor.page.getByRole('status').getByText('Connexion…').waitFor();
   await visitor.say('avant d’être là');
   assert.deepEqual(await visitor.barriers(), []);
-  await visitor.context.unroute(blocked);
+  isBlocked = false;
   await visitor.sees('avant d’être là');
   assert.deepEqual(await visitor.texts(), ['avant d’être là']);
 });
@@ -126,7 +130,7 @@ test('a connection that the server ends is not tried again unless somebody asks'
   assert.deepEqual(await visitor.barriers(), []);
   await visitor.page.getByRole('button', { name: 'Connect again' }).click();
   await visitor.say('here again');
-  await visitor.page.locator('.unsent').waitFor({ state: 'detached' });
+  await visitor.hasSentAll();
   assert.deepEqual(await visitor.texts(), ['here', 'here again']);
 });
 
@@ -144,7 +148,7 @@ test('away, held, lost and back: each is said, and what was written is sent', as
   await isOpenToAll(visitor, 'degraded');
   redis.thaw();
   await visitor.page.getByText('Messages are being held').waitFor({ state: 'hidden' });
-  await visitor.page.locator('.unsent').waitFor({ state: 'detached' });
+  await visitor.hasSentAll();
 
   await instance.program.stop('SIGKILL');
   await visitor.reads('Reconnecting…');
@@ -152,7 +156,7 @@ test('away, held, lost and back: each is said, and what was written is sent', as
   await visitor.log.getByText('Waiting').waitFor();
   await isOpenToAll(visitor, 'offline');
   instance = await ready(scope, args);
-  await visitor.page.locator('.unsent').waitFor({ state: 'detached' });
+  await visitor.hasSentAll();
   assert.deepEqual(await visitor.texts(), ['before', 'into the ice', 'into the silence']);
 
   await instance.program.stop('SIGKILL');

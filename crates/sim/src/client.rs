@@ -8,6 +8,7 @@ mod room;
 mod session;
 mod stock;
 mod tally;
+mod upgrade;
 
 use std::{path::PathBuf, time::Duration};
 

@@ -147,6 +147,11 @@ impl Store {
         self.life(epoch)?.entry(room, offset)
     }
 
+    /// Whether a room has an entry with this id now.
+    pub(crate) fn has_id(&self, room: &str, id: &str) -> bool {
+        self.part_of(room).log().iter().any(|record| *record.room == *room && *record.id == *id)
+    }
+
     /// A life of a partition, by its epoch.
     pub(crate) fn life(&self, epoch: &str) -> Option<&Part> {
         self.parts.iter().chain(&self.past).find(|part| part.head().epoch.as_str() == epoch)

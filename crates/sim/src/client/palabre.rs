@@ -52,6 +52,7 @@ struct Message {
     text: String,
     /// Waits for an answer on this connection.
     under_way: bool,
+    attempts: u32,
     not_before: Duration,
 }
 
@@ -173,7 +174,12 @@ impl Palabre {
                 room.live(&self.name, &room_name, what, world);
             }
             "reset" => {
-                turn.world.lock().note(format_args!("{} is told {what}", self.name));
+                let world = &mut turn.world.lock();
+                world.note(format_args!("{} is told {what}", self.name));
+                if !world.forgot {
+                    let what = format_args!("{} is told of a reset for nothing: {what}", self.name);
+                    world.violated("P5 honest", what);
+                }
                 self.tally.reset += 1;
                 if self.rooms.get(&room_name).is_some_and(Room::is_in) {
                     self.join(&room_name, turn);
@@ -223,6 +229,7 @@ impl Palabre {
             let in_room = self.rooms.get(&message.room).is_some_and(Room::is_in);
             if in_room && !message.under_way && message.not_before <= turn.now {
                 message.under_way = true;
+                message.attempts += 1;
                 ready.push(message.clone());
             }
         }
@@ -267,6 +274,7 @@ impl Palabre {
             id: format!("id-{name}-{number:06}"),
             text: format!("{name} says {number}"),
             under_way: false,
+            attempts: 0,
             not_before: now,
         });
     }
@@ -353,6 +361,14 @@ impl Palabre {
         world.note(format_args!("{} hears {code} for {id}", self.name));
         if !["unavailable", "forbidden"].contains(&code) {
             world.violated("P4 once", format_args!("{id} was answered {answer}"));
+        }
+        let said = answer["error"]["message"].as_str().unwrap_or_default();
+        if message.attempts == 1
+            && said.contains("nothing was stored")
+            && world.store.has_id(&message.room, id)
+        {
+            world
+                .violated("P5 honest", format_args!("{id} is stored, but its sender hears {said}"));
         }
     }
 

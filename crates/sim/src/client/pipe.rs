@@ -55,6 +55,10 @@ impl<T> Way<T> {
         self.under_way.pop_front_if(|(moment, _)| *moment <= now).map(|(_, what)| what)
     }
 
+    pub(super) fn into_rest(self) -> impl Iterator<Item = T> {
+        self.under_way.into_iter().map(|(_, what)| what)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.under_way.is_empty()
     }

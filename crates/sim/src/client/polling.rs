@@ -29,6 +29,8 @@ pub(super) struct Polling {
     unsent: Vec<String>,
     down: Way<String>,
     ended: bool,
+    /// Nothing more is asked or sent; what is under way comes to its end.
+    rests: bool,
     stalled_until: Duration,
 }
 
@@ -46,6 +48,7 @@ impl Polling {
             unsent: Vec::new(),
             down: Way::new(),
             ended: false,
+            rests: false,
             stalled_until: Duration::ZERO,
         };
         polling.get = polling.request("GET", "");
@@ -84,6 +87,34 @@ impl Polling {
         (!over).then_some(arrived)
     }
 
+    pub(super) fn sid(&self) -> Option<&str> {
+        self.sid.as_deref()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Asks and sends no more.
+    pub(super) fn rest(&mut self) {
+        self.rests = true;
+    }
+
+    /// Does so again.
+    pub(super) fn go_on(&mut self) {
+        self.rests = false;
+    }
+
+    /// Whether nothing is under way any more.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.rests && self.get.is_none() && self.post.is_none() && self.down.is_empty()
+    }
+
+    /// What was not sent yet.
+    pub(super) fn into_unsent(self) -> Vec<String> {
+        self.unsent.into_iter().chain(self.up.into_rest()).collect()
+    }
+
     fn poll_post(&mut self) {
         match self.post.as_mut().map(Exchange::turn) {
             Some(Outcome::Pending) => return,
@@ -91,7 +122,7 @@ impl Polling {
             Some(_) => self.ended = true,
             None => {}
         }
-        if self.sid.is_some() && !self.unsent.is_empty() && !self.ended {
+        if self.sid.is_some() && !self.unsent.is_empty() && !self.ended && !self.rests {
             let body = std::mem::take(&mut self.unsent).join(&BETWEEN.to_string());
             self.post = self.request("POST", &body);
             self.ended |= self.post.is_none();
@@ -115,7 +146,7 @@ impl Polling {
             Some(Outcome::Broken) => self.ended = true,
             None => {}
         }
-        if self.sid.is_some() && !self.ended && self.get.is_none() {
+        if self.sid.is_some() && !self.ended && !self.rests && self.get.is_none() {
             self.stamp += 1;
             self.get = self.request("GET", "");
             self.ended |= self.get.is_none();

@@ -5,15 +5,24 @@ use std::{path::Path, time::Duration};
 
 use serde_json::Value;
 
-use super::{Disturbance, pipe::Pipe, polling::Polling};
+use super::{
+    Disturbance,
+    pipe::Pipe,
+    polling::Polling,
+    upgrade::{Moved, Upgrade},
+};
 use crate::chance::Chance;
 
 /// How long a silent connection is kept before the client's side forgets it.
 const SILENCE: Duration = Duration::from_secs(8);
 
+/// How often a polling session begins to move to a WebSocket, in a thousand turns.
+const UPGRADED: u64 = 30;
+
 enum Transport {
     WebSocket(Box<Pipe>),
     Polling(Box<Polling>),
+    Upgrade(Box<Upgrade>),
 }
 
 impl Transport {
@@ -21,13 +30,32 @@ impl Transport {
         match self {
             Self::WebSocket(pipe) => pipe.send(packet, now, chance),
             Self::Polling(polling) => polling.send(packet, now, chance),
+            Self::Upgrade(upgrade) => upgrade.send(packet, now, chance),
         }
     }
 
-    fn turn(&mut self, now: Duration, chance: &mut Chance) -> Option<Vec<String>> {
+    /// What has arrived, and the transport that the session has then; `None` where it has ended.
+    fn turn(self, now: Duration, chance: &mut Chance) -> Option<(Self, Vec<String>)> {
         match self {
-            Self::WebSocket(pipe) => pipe.turn(now, chance),
-            Self::Polling(polling) => polling.turn(now, chance),
+            Self::WebSocket(mut pipe) => {
+                let packets = pipe.turn(now, chance)?;
+                Some((Self::WebSocket(pipe), packets))
+            }
+            Self::Polling(mut polling) => {
+                let packets = polling.turn(now, chance)?;
+                if chance.per_mille(UPGRADED)
+                    && let Some(pipe) = Upgrade::begin(&polling, now, chance)
+                {
+                    return Some((Self::Upgrade(Upgrade::new(*polling, pipe)), packets));
+                }
+                Some((Self::Polling(polling), packets))
+            }
+            Self::Upgrade(upgrade) => match upgrade.turn(now, chance) {
+                Moved::NotYet(upgrade, packets) => Some((Self::Upgrade(upgrade), packets)),
+                Moved::Over(pipe) => Some((Self::WebSocket(pipe), Vec::new())),
+                Moved::Back(polling, packets) => Some((Self::Polling(polling), packets)),
+                Moved::Ended => None,
+            },
         }
     }
 
@@ -35,6 +63,7 @@ impl Transport {
         match self {
             Self::WebSocket(pipe) => pipe.stall(until),
             Self::Polling(polling) => polling.stall(until),
+            Self::Upgrade(upgrade) => upgrade.stall(until),
         }
     }
 }
@@ -80,7 +109,7 @@ impl Session {
         now: Duration,
         chance: &mut Chance,
     ) -> bool {
-        self.transport = if chance.per_mille(250) {
+        self.transport = if chance.per_mille(400) {
             Polling::open(path, "").map(|polling| Transport::Polling(Box::new(polling)))
         } else {
             Pipe::open(path, "").map(|pipe| Transport::WebSocket(Box::new(pipe)))
@@ -112,11 +141,11 @@ impl Session {
         if let Some(how) = self.pending.take() {
             return self.end(how, now, chance);
         }
-        let Some(transport) = &mut self.transport else { return Vec::new() };
-        let Some(packets) = transport.turn(now, chance) else {
-            self.transport = None;
+        let Some(transport) = self.transport.take() else { return Vec::new() };
+        let Some((transport, packets)) = transport.turn(now, chance) else {
             return vec![Heard::Ended];
         };
+        self.transport = Some(transport);
         let mut heard = Vec::new();
         for packet in &packets {
             self.heard = now;
@@ -152,8 +181,13 @@ impl Session {
 
     /// Connections that were given up go on for a while.
     fn haunt(&mut self, now: Duration, chance: &mut Chance) {
-        self.ghosts
-            .retain_mut(|(until, transport)| now < *until && transport.turn(now, chance).is_some());
+        for (until, transport) in std::mem::take(&mut self.ghosts) {
+            if now < until
+                && let Some((transport, _)) = transport.turn(now, chance)
+            {
+                self.ghosts.push((until, transport));
+            }
+        }
     }
 
     fn take_in(&mut self, packet: &str, now: Duration, chance: &mut Chance) -> Option<Heard> {

@@ -27,6 +27,8 @@ struct Pending {
     /// Not carried out from then on.
     deadline: Duration,
     sent: bool,
+    /// Before this time: so it may be in the log, whatever is said now.
+    sent_before: bool,
     answer: oneshot::Sender<Result<Appended, AppendError>>,
 }
 
@@ -62,7 +64,14 @@ impl World {
             return Box::pin(async { Err(none) });
         }
         let (sender, answer) = oneshot::channel();
-        lane.pending.push_back(Pending { number, draft, deadline, sent: false, answer: sender });
+        lane.pending.push_back(Pending {
+            number,
+            draft,
+            deadline,
+            sent: false,
+            sent_before: false,
+            answer: sender,
+        });
         if !self.lines[line].cut {
             self.send(line, partition, number);
         }
@@ -79,6 +88,7 @@ impl World {
         let there = lane.request_at;
         let found = lane.pending.iter_mut().find(|pending| pending.number == number);
         let Some(pending) = found else { return };
+        pending.sent_before = pending.sent;
         pending.sent = true;
         let (draft, deadline) = (pending.draft.clone(), pending.deadline);
         self.at_store(there, move |world| {
@@ -121,6 +131,13 @@ impl World {
             }
             let lane = world.lines[line].lanes.get_mut(&partition.0);
             if let Some(pending) = lane.and_then(|lane| lane.take(number)) {
+                let perhaps_stored = pending.sent_before;
+                let answer = match answer {
+                    Err(AppendError::Refused(_) | AppendError::Fenced) if perhaps_stored => {
+                        Err(AppendError::Unavailable { perhaps_stored })
+                    }
+                    answer => answer,
+                };
                 // Nobody waits any more: the entry is made all the same.
                 let _ = pending.answer.send(answer);
             }

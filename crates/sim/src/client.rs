@@ -81,11 +81,12 @@ impl Client {
         }
     }
 
-    pub(crate) fn tally(&self) -> &Tally {
-        match self {
-            Self::Palabre(client) => &client.tally,
-            Self::Stock(client) => &client.tally,
-        }
+    pub(crate) fn tally(&self) -> Tally {
+        let (tally, session) = match self {
+            Self::Palabre(client) => (client.tally, &client.session),
+            Self::Stock(client) => (client.tally, &client.session),
+        };
+        Tally { upgraded: session.upgraded(), ..tally }
     }
 
     pub(crate) fn name(&self) -> &str {

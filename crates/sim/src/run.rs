@@ -180,7 +180,7 @@ impl Run {
         self.instances.iter_mut().for_each(Instance::kill);
         let mut tally = Tally::default();
         for client in &self.clients {
-            tally.add(client.tally());
+            tally.add(&client.tally());
         }
         let mut world = self.world.lock();
         let violations = std::mem::take(&mut world.violations);

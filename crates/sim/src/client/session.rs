@@ -94,9 +94,15 @@ pub(crate) struct Session {
     heard: Duration,
     next_ack: u64,
     pending: Option<Disturbance>,
+    /// Times that it moved to a WebSocket.
+    upgraded: u64,
 }
 
 impl Session {
+    pub(super) fn upgraded(&self) -> u64 {
+        self.upgraded
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.transport.is_some()
     }
@@ -142,9 +148,12 @@ impl Session {
             return self.end(how, now, chance);
         }
         let Some(transport) = self.transport.take() else { return Vec::new() };
+        let was_moving = matches!(transport, Transport::Upgrade(_));
         let Some((transport, packets)) = transport.turn(now, chance) else {
             return vec![Heard::Ended];
         };
+        let has_moved = was_moving && matches!(transport, Transport::WebSocket(_));
+        self.upgraded += u64::from(has_moved);
         self.transport = Some(transport);
         let mut heard = Vec::new();
         for packet in &packets {

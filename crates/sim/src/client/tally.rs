@@ -11,6 +11,8 @@ pub struct Tally {
     pub seen: u64,
     /// Connections that were made.
     pub connected: u64,
+    /// Sessions that moved to a WebSocket.
+    pub upgraded: u64,
     /// Times that a position was continued.
     pub continued: u64,
     /// Times that a palabre client was told that its past is gone.
@@ -22,11 +24,12 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn numbers(&mut self) -> [(&mut u64, &'static str); 7] {
+    fn numbers(&mut self) -> [(&mut u64, &'static str); 8] {
         [
             (&mut self.acknowledged, "acknowledged"),
             (&mut self.seen, "seen"),
             (&mut self.connected, "connections"),
+            (&mut self.upgraded, "upgraded"),
             (&mut self.continued, "continued"),
             (&mut self.reset, "reset"),
             (&mut self.recovered, "recovered"),

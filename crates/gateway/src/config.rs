@@ -73,7 +73,8 @@ pub struct Config {
     /// When stopping, how long a session stays open for the answers to what its client has asked
     /// before; what it asks from then on isn't looked at.
     pub answer_timeout: Duration,
-    /// How long, after the window, stopping waits for the last connections.
+    /// How long, after the window, stopping waits for the last sessions, and then for the last
+    /// connections.
     pub drain_timeout: Duration,
     /// What the ids of this instance's sessions begin with, so that others know whose they are;
     /// all of an id is random where it is `None`.

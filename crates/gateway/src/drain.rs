@@ -3,13 +3,15 @@
 //!
 //! A session ends in this order: what its client asks from now on isn't looked at; what it has
 //! asked before is answered; the rest of the outbox goes out; the transport is closed. So what
-//! was carried out is acknowledged, and what isn't acknowledged was not carried out.
+//! was carried out is acknowledged, and what isn't acknowledged was not carried out; except where
+//! an answer takes longer than [`Config::answer_timeout`](crate::Config).
 
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hub::CloseReason;
+use tokio::time::Instant;
 
 use crate::core::Core;
 use crate::session::Session;
@@ -25,6 +27,7 @@ pub(crate) async fn drain(core: &Arc<Core>) {
     let mut sessions = core.sessions.seal();
     shuffle(&mut sessions);
     let window = core.config.drain_window;
+    let window_ends = Instant::now() + window;
     let steps = (window.as_nanos() / STEP.as_nanos()).max(1);
     let steps = usize::try_from(steps).unwrap_or(usize::MAX).min(sessions.len().max(1));
     let pause = window / u32::try_from(steps).unwrap_or(u32::MAX);
@@ -40,16 +43,20 @@ pub(crate) async fn drain(core: &Arc<Core>) {
             tokio::time::sleep(pause).await;
         }
     }
-    let deadline = tokio::time::Instant::now() + core.config.drain_timeout;
+    let deadline = window_ends.max(Instant::now()) + core.config.drain_timeout;
     // Until then the others can reach what polls here, and fetch the last words.
-    let _ = tokio::time::timeout_at(deadline, core.sessions.emptied()).await;
+    let served = async {
+        core.sessions.emptied().await;
+        core.relays.emptied().await;
+    };
+    let _ = tokio::time::timeout_at(deadline, served).await;
     core.winding_up.cancel();
     let over = async {
         core.sessions.emptied().await;
         core.connections.emptied().await;
         core.peer_connections.emptied().await;
     };
-    if tokio::time::timeout_at(deadline + core.config.linger_timeout, over).await.is_err() {
+    if tokio::time::timeout(core.config.drain_timeout, over).await.is_err() {
         tracing::warn!("some connections didn't end in time");
     }
 }

@@ -1,6 +1,7 @@
 //! A WebSocket whose session is on another instance: bytes go to and fro, and nobody looks at
 //! them. Limits, pings and the end are the owner's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,7 +31,7 @@ impl Relay {
 /// Passes bytes on until one side ends, or this instance does. `early` is what the client had
 /// already said.
 pub(crate) async fn run(
-    core: std::sync::Arc<Core>,
+    core: Arc<Core>,
     stream: Stream,
     _place: Place,
     early: Bytes,
@@ -49,6 +50,7 @@ pub(crate) async fn run(
         () = passing => {}
         // Spread like the ends of this instance's own sessions.
         () = core.somewhen_while_draining() => {}
+        () = core.winding_up.cancelled() => {}
     }
 }
 

@@ -98,6 +98,33 @@ test('what is read stays where it is; sending goes to the end', async (scope) =>
   assert.deepEqual(awa.errors, []);
 });
 
+test('a link to a message shows that message, and an answer leads to what it answers', async (scope) => {
+  const instance = await ready(scope, reading);
+  const mathis = await talker(scope, instance);
+  await talk(mathis, 1, 600);
+  const [{ epoch }] = mathis.entries;
+  const replyTo = { epoch, offset: 301 };
+  await mathis.must('send', { room: 'general', id: 'an-answer', text: 'to that', replyTo });
+  const awa = await Visitor.enter(scope, instance, 'Awa', { path: `/#200-${epoch}` });
+  const isShown = (text) =>
+    until(`"${text}" has the focus and is seen`, async () => {
+      const focused = await awa.message(text).evaluate((one) => one === document.activeElement);
+      const log = await awa.log.boundingBox();
+      const top = await awa.topOf(text);
+      return focused && top > log.y && top < log.y + log.height;
+    });
+  await isShown(textOf(200));
+  await awa.toNewest.click();
+  await awa.sees('to that');
+  await awa.isAtEnd();
+  await awa.message('to that').getByRole('button', { name: 'Show what this answers' }).click();
+  await isShown(textOf(301));
+  await awa.say('seen');
+  await awa.sees('seen');
+  await awa.isAtEnd();
+  assert.deepEqual(awa.errors, []);
+});
+
 /** A message in the middle of the screen, once the wheel's turn is over. */
 async function restingPlace(visitor) {
   let last;

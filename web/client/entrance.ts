@@ -9,14 +9,14 @@ export const PAGE = 100;
 /** Entries that are shown before the first unread one. */
 export const CONTEXT = 50;
 
-/** Where a room is opened: at its newest entries, or where reading ended. */
-export type Opening = "end" | "unread";
+/** Where a room is opened: at its newest entries, where reading ended, or at a place in its log. */
+export type Opening = "end" | "unread" | Position;
 
 /** What a `join` asks for. */
 export interface Asked {
   limit: number;
   after?: Position | undefined;
-  /** The place that was read, where the room is opened there, whatever was held before. */
+  /** The place behind which the room is opened, whatever was held before. */
   opens?: Position | undefined;
 }
 
@@ -40,11 +40,12 @@ export class Entrance {
   ask({ shown, position, seen }: Known): Asked {
     if (!shown) return { limit: 1 };
     if (this.opening === undefined) return { limit: PAGE, after: position };
+    const place = placeOf(this.opening, seen);
     // What was read in another life of the log is no place in this one.
-    const known = seen !== undefined && (position === undefined || position.epoch === seen.epoch);
-    if (this.opening === "end" || !known) return { limit: PAGE };
-    const offset = Math.max(0, seen.offset - this.#context);
-    return { limit: PAGE, after: { epoch: seen.epoch, offset }, opens: seen };
+    const known = place !== undefined && (position === undefined || position.epoch === place.epoch);
+    if (!known) return { limit: PAGE };
+    const offset = Math.max(0, place.offset - this.#context);
+    return { limit: PAGE, after: { epoch: place.epoch, offset }, opens: place };
   }
 
   /**
@@ -64,6 +65,13 @@ export class Entrance {
     this.#context = CONTEXT;
     return opened;
   }
+}
+
+/** Behind which place a room is opened; its end is no place. */
+function placeOf(opening: Opening, seen: Position | undefined): Position | undefined {
+  if (opening === "end") return undefined;
+  if (opening === "unread") return seen;
+  return { epoch: opening.epoch, offset: Math.max(0, opening.offset - 1) };
 }
 
 /**

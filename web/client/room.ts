@@ -217,13 +217,13 @@ export class Room extends Emitter<Heard> {
   }
 
   /**
-   * Brings the room to the front, or somewhere else in it: to its newest entries, or to where
-   * reading ended, with some entries before that.
+   * Brings the room to the front, or somewhere else in it: to its newest entries, to where reading
+   * ended, or to a place, with some entries before that.
    */
   show(at: Opening = "end"): void {
     this.shown = true;
     if (this.phase === "joined" && this.#holds(at)) {
-      this.#timeline.follow(true);
+      this.#timeline.follow(typeof at !== "object");
       if (this.entries.length < CONTEXT) void this.loadOlder();
     } else {
       this.#entrance.opening = at;
@@ -315,7 +315,10 @@ export class Room extends Emitter<Heard> {
 
   /** Whether what we hold is enough to open the room there. */
   #holds(at: Opening): boolean {
-    const { epoch, first, older } = this.#timeline;
+    const { epoch, first, last, older } = this.#timeline;
+    if (typeof at === "object") {
+      return epoch === at.epoch && first <= at.offset && at.offset <= last;
+    }
     if (epoch === undefined || this.ahead > 0) return false;
     if (at === "end" || this.unread === 0 || !older) return true;
     const { seen } = this.#reading;

@@ -7,7 +7,7 @@ import { me, palabre, welcome } from "./connection.ts";
 import { oncePerFrame } from "./frames.ts";
 import { lately, rowsOf } from "./parts/rows.ts";
 import { enter } from "./rooms.ts";
-import { openRoom } from "./route.ts";
+import { namedPlace, openRoom } from "./route.ts";
 import { ofThisTab } from "./storage.ts";
 
 export { openKey } from "./rooms.ts";
@@ -52,6 +52,9 @@ export const announced = signal<readonly { key: number; name: string; text: stri
 
 /** Up to where the room was read when it was opened or come back to: what follows is new. */
 const unreadFrom = signal<Position | undefined>(undefined);
+
+/** The message to be shown next, as soon as it is there. */
+export const sought = signal<Position | undefined>(undefined);
 
 /** How our last message went: through which instance, to where, and how long that took. */
 export const lastWay = signal<{ instance: string; offset: number; ms: number } | undefined>(
@@ -132,6 +135,11 @@ export const act = {
   /** Whether the end is being read; so at once, when `talk` only tells at the next frame. */
   isFollowing: () => current.peek()?.room.following ?? true,
   follow: (following: boolean) => current.peek()?.room.follow(following),
+  /** Shows the message at a place, however far away it is. */
+  goTo({ epoch, offset }: Position): void {
+    sought.value = { epoch, offset };
+    current.peek()?.room.show({ epoch, offset });
+  },
   jumpToNewest: () => void current.peek()?.room.jumpToNewest(),
 };
 
@@ -194,6 +202,7 @@ function live(client: Palabre, key: string): () => void {
     room.on("reset", ({ restarted }) => happen({ kind: "reset", restarted })),
   ];
   if (!isNew) room.show("unread");
+  seekNamed(room);
   changed();
   if (early === "") draft.value = ofThisTab.get(`draft:${room.key}`) ?? "";
   else write(early);
@@ -210,9 +219,24 @@ function live(client: Palabre, key: string): () => void {
       trouble.value = undefined;
       answering.value = undefined;
       unreadFrom.value = undefined;
+      sought.value = undefined;
     });
   };
 }
+
+/** Goes to the message that the page's address names, once. */
+function seekNamed(room: Room): void {
+  const place = namedPlace.peek();
+  if (place === undefined) return;
+  namedPlace.value = undefined;
+  sought.value = place;
+  room.show(place);
+}
+
+effect(() => {
+  const room = namedPlace.value === undefined ? undefined : current.peek()?.room;
+  if (room !== undefined) untracked(() => seekNamed(room));
+});
 
 /** Marks where what is new begins. */
 function mark(room: Room): void {

@@ -3,13 +3,20 @@
 
 import { computed, effect, signal } from "@preact/signals";
 import { welcome } from "./connection.ts";
-import { addressOf as addressUnder, roomOf } from "./parts/address.ts";
+import { addressOf as addressUnder, placeOf, roomOf } from "./parts/address.ts";
 import { lasting } from "./storage.ts";
 
 /** The path under which this Palabre lies. */
 const base = new URL(document.baseURI).pathname;
 
 const named = signal(roomOf(location.pathname, base));
+
+/** The message that the page's address names; it is gone to once. */
+export const namedPlace = signal(placeOf(location.hash));
+
+addEventListener("hashchange", () => {
+  namedPlace.value = placeOf(location.hash);
+});
 
 /** The room of the page's address, where it names one. */
 export const namedRoom = computed(() => named.value);

@@ -52,6 +52,13 @@ export function toUpperThird(list: HTMLElement, row: HTMLElement): void {
   list.scrollTop += top - list.clientHeight / 4;
 }
 
+/** Moves the list so that a row stands in its middle. */
+export function toMiddle(list: HTMLElement, row: HTMLElement): void {
+  const { top, height } = row.getBoundingClientRect();
+  const offset = top - list.getBoundingClientRect().top;
+  list.scrollTop += offset - (list.clientHeight - height) / 2;
+}
+
 /** Moves the list to its end. */
 export function toEnd(list: HTMLElement): void {
   list.scrollTop = list.scrollHeight;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Outgoing } from "../client/outbox.ts";
-import { addressOf, keyOfTitle, roomOf } from "../page/parts/address.ts";
+import { addressOf, hashOf, keyOfTitle, placeOf, roomOf } from "../page/parts/address.ts";
 import { afterPresence, LISTED_MAX, sorted } from "../page/parts/attendance.ts";
 import { found } from "../page/parts/finding.ts";
 import { pieces } from "../page/parts/links.ts";
@@ -86,6 +86,14 @@ test("the address names the room, under any base", () => {
   ];
   for (const [path, base, room] of cases) assert.equal(roomOf(path, base), room, path);
   assert.equal(roomOf(addressOf("général.été_1", "/chat/"), "/chat/"), "général.été_1");
+});
+
+test("the end of an address names a message, or nothing", () => {
+  const place = { epoch: "is26lllx6otdfc6h", offset: 1204 };
+  assert.deepEqual(placeOf(hashOf(place)), place);
+  for (const hash of ["", "#", "#log", "#12", "#-e", "#1-", "#1-e/<b>", "#x-e"]) {
+    assert.equal(placeOf(hash), undefined, hash);
+  }
 });
 
 test("a title makes a key that the server takes", () => {
@@ -175,8 +183,12 @@ test("an answer quotes the message it answers, where that is at hand", () => {
       me,
     }).flatMap((row) => (row.kind === "said" && row.quote ? [row.quote] : []));
   assert.equal(quotes({ epoch, offset: 1 })[0]?.text, "Who?");
-  assert.deepEqual(quotes({ epoch, offset: 0 }), [{ offset: 0 }], "further up");
-  assert.deepEqual(quotes({ epoch: "other", offset: 1 }), [{ offset: 1 }], "of another life");
+  assert.deepEqual(quotes({ epoch, offset: 0 }), [{ epoch, offset: 0 }], "further up");
+  assert.deepEqual(
+    quotes({ epoch: "other", offset: 1 }),
+    [{ epoch: "other", offset: 1 }],
+    "of another life",
+  );
 });
 
 const shape = (rows: Row[]) =>

@@ -4,6 +4,7 @@
 import { signal } from "@preact/signals";
 import { answering, happen, rows, talk } from "../conversation.ts";
 import { words } from "../i18n/index.ts";
+import { hashOf } from "../parts/address.ts";
 import type { Said } from "../parts/rows.ts";
 import { addressOf } from "../route.ts";
 import { Copy, Link, Reply } from "./icons.tsx";
@@ -54,10 +55,10 @@ function copyText({ text }: Said): void {
   void copied(text, words.peek().message.copied);
 }
 
-function copyLink({ offset }: Said): void {
+function copyLink({ epoch, offset }: Said): void {
   const key = talk.peek()?.key;
-  if (key === undefined || offset === undefined) return;
-  const address = new URL(`${addressOf(key)}#${offset}`, location.href);
+  if (key === undefined || epoch === undefined || offset === undefined) return;
+  const address = new URL(`${addressOf(key)}${hashOf({ epoch, offset })}`, location.href);
   void copied(address.href, words.peek().message.linked);
 }
 

@@ -3,7 +3,7 @@
 
 import { signal } from "@preact/signals";
 import { Component, createRef } from "preact";
-import { act, fresh, hasMore, openKey, rows, talk, title } from "../conversation.ts";
+import { act, fresh, hasMore, openKey, rows, sought, talk, title } from "../conversation.ts";
 import { focusBack } from "../device.ts";
 import { words } from "../i18n/index.ts";
 import type { Row } from "../parts/rows.ts";
@@ -19,6 +19,7 @@ import {
   type Place,
   placeIn,
   toEnd,
+  toMiddle,
   toUpperThird,
 } from "../scroll.ts";
 import { active } from "./actions.tsx";
@@ -141,11 +142,25 @@ class List extends Component<ListProps> {
     const list = this.#list.current;
     if (list === null) return;
     if (place === undefined) this.#letGo(list);
-    if (!this.#landed && this.props.opened) this.#land(list);
+    if (this.#showSought(list)) this.#landed = true;
+    else if (!this.#landed && this.props.opened) this.#land(list);
     else if (act.isFollowing()) toEnd(list);
     else if (place !== undefined) keepPlace(list, place);
     this.#top = list.scrollTop;
     this.#look(list);
+  }
+
+  /** Brings a message that was asked for into the middle. Whether there was one. */
+  #showSought(list: HTMLElement): boolean {
+    const place = sought.peek();
+    if (place === undefined || !this.props.opened) return false;
+    const row = list.querySelector<HTMLElement>(`[data-offset="${place.offset}"]`);
+    if (row === null || row.dataset.epoch !== place.epoch) return false;
+    sought.value = undefined;
+    toMiddle(list, row);
+    row.focus({ preventScroll: true });
+    act.follow(isAtVeryEnd(list) && this.props.ahead === 0);
+    return true;
   }
 
   /** Begins at what is new, if there is anything; otherwise at the end. */

@@ -68,21 +68,18 @@ export function Message({ said, active }: MessageProps) {
 }
 
 /** The message that is answered, in one line that leads to it. */
-function Quoted({ quote: { key, name, text } }: { quote: Quote }) {
+function Quoted({ quote }: { quote: Quote }) {
   const { message } = words.value;
-  if (key === undefined) {
+  const { name, text } = quote;
+  const show = () => act.goTo(quote);
+  if (text === undefined) {
     return (
-      <p class="quote">
+      <button type="button" class="quote" onClick={show}>
         <Reply />
-        <span>{message.gone}</span>
-      </p>
+        {message.further}
+      </button>
     );
   }
-  const show = () => {
-    const answered = document.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
-    answered?.focus({ preventScroll: true });
-    answered?.scrollIntoView({ block: "center" });
-  };
   return (
     <button type="button" class="quote" onClick={show}>
       <Reply />

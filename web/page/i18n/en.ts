@@ -55,7 +55,7 @@ export const en = {
     copied: "Copied",
     linked: "Link copied",
     answers: (author: string) => `Answer to ${isolated(author)}`,
-    gone: "The message that this answers is further up.",
+    further: "Show what this answers",
     waiting: "Waiting",
     waitingTooFast: "Waiting: that was too fast",
     pending: "On its way",

@@ -57,7 +57,7 @@ export const fr = {
     copied: "Copié",
     linked: "Lien copié",
     answers: (author: string) => `En réponse à ${isolated(author)}`,
-    gone: "Le message auquel celui-ci répond est plus haut.",
+    further: "Voir le message d’origine",
     waiting: "En attente",
     waitingTooFast: "En attente : c’était trop rapide",
     pending: "En chemin",

@@ -30,8 +30,8 @@ export interface Said {
 
 /** The message that another one answers; without words where it is not among the rows. */
 export interface Quote {
+  epoch: string;
   offset: number;
-  key?: string;
   name?: string;
   text?: string;
 }
@@ -127,11 +127,11 @@ class Rows {
   /** The message at a place, as another one quotes it. */
   quoted(place: Position | undefined): { quote?: Quote } {
     if (place === undefined) return {};
-    const { offset } = place;
+    const { epoch, offset } = place;
     const said = this.#byPlace.get(offset);
-    if (said?.epoch !== place.epoch) return { quote: { offset } };
-    const { key, name, text } = said;
-    return { quote: { offset, key, name, text } };
+    if (said?.epoch !== epoch) return { quote: { epoch, offset } };
+    const { name, text } = said;
+    return { quote: { epoch, offset, name, text } };
   }
 
   add(from: Entry | Outgoing, what: Omit<Said, "kind" | "opens">): void {

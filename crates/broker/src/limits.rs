@@ -57,7 +57,8 @@ pub struct Limits {
     pub partition_age: Duration,
     /// How long an idempotency id is remembered.
     pub id_window: Duration,
-    /// How long an instance is registered after it renewed its lease.
+    /// How long an instance is registered after it renewed its lease; and the longest that a log
+    /// waits for instances before it goes on in a Redis that may lack entries.
     pub lease: Duration,
     /// Messages that may wait in an instance's mailbox.
     pub mailbox: usize,

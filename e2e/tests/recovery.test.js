@@ -64,29 +64,39 @@ test('clients that are cut dozens of times hear everything once and in order', a
   console.log(`${cuts()} cuts, ${times.length} returns, median ${median} ms, ${texts.length} texts`);
 });
 
-test('when an instance is killed its clients go on elsewhere', async (scope) => {
+/** Clients of one instance, some of which have been sent nothing but their welcome, and its end. */
+async function goOnElsewhere(scope, args, end) {
   const redis = await Redis.start(scope);
-  const [doomed, ...others] = await cluster(scope, 3, redis);
+  const [doomed, ...others] = await cluster(scope, 3, redis, args);
   const transports = Object.keys(TRANSPORTS);
   const connect = (seed) =>
     Returner.connect(scope, [doomed], { transport: transports[seed % 3], seed });
   const early = await Promise.all([1, 2, 3].map(connect));
   const { members, stop } = await speakers(scope, others);
-  await Promise.all(early.map(({ client }) => until('something', () => client.heard.length > 50)));
+  await Promise.all(early.map(({ heard }) => until('something', () => heard.length > 50)));
   await stop();
-  // These have been sent nothing yet but their welcome.
   const late = await Promise.all([4, 5, 6].map(connect));
-  for (const returner of [...early, ...late]) returner.instances = others;
-  await doomed.program.kill();
+  const all = [...early, ...late];
+  for (const returner of all) returner.instances = others;
+  await end(doomed.program);
   await say(members[0], 'while they are away');
   await say(members[1], LAST);
-  await Promise.all([...early, ...late].map((returner) => returner.hears(LAST)));
+  await Promise.all(all.map((returner) => returner.hears(LAST)));
   const texts = await members[0].texts('general');
-  for (const returner of [...early, ...late]) returner.assertWhole(texts);
-  for (const returner of late) {
-    assert.deepEqual(returner.heard, ['while they are away', LAST], returner.name);
+  for (const returner of all) {
+    returner.assertWhole(texts);
+    assert.equal(returner.connects, 2, `${returner.name} came back once`);
   }
-});
+  for (const { name, heard } of late) {
+    assert.deepEqual(heard, ['while they are away', LAST], name);
+  }
+}
+
+test('when an instance is killed its clients go on elsewhere', (scope) =>
+  goOnElsewhere(scope, [], (program) => program.kill()));
+
+test('when an instance is stopped its clients go on elsewhere', (scope) =>
+  goOnElsewhere(scope, ['--drain-window', '1s'], (program) => program.stop('SIGTERM')));
 
 test('after a kill the same instance takes up the sessions from its disk', async (scope) => {
   const args = ['--data', await folder(scope, 'data'), '--rate-limit', 'none'];

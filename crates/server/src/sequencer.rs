@@ -127,11 +127,6 @@ impl Sequencer {
         let _ = self.heads.clone().wait_for(reached).await;
     }
 
-    /// How many partitions there are, and how far each has been handed over, once that is known.
-    pub fn heads(&self) -> Option<Arc<[Head]>> {
-        self.heads.borrow().clone()
-    }
-
     /// Gives a socket that comes back, whose frames wait already, one place in all its rooms.
     /// `None` where the log is not known yet or the sequencer has stopped. Who stops waiting
     /// takes it back.

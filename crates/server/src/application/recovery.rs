@@ -53,7 +53,9 @@ pub(super) enum Attempt {
 
 /// Why a session is not taken up now.
 enum Failure {
-    /// Something of it is lost, or was never kept.
+    /// Nothing is kept of it.
+    Unknown,
+    /// Something of it is lost, or can't be read.
     Lost(Recovered),
     /// The same, and the socket has its place already: in the lobby and nowhere else.
     LostAt(Place, Recovered),
@@ -107,6 +109,11 @@ impl Chat {
             Err(failure) => failure,
         };
         match failure {
+            Failure::Unknown => {
+                self.0.metrics.count_recovery(Recovered::NoRecord);
+                keeper.let_go(&lease);
+                Ok(Attempt::Lost)
+            }
             Failure::Lost(why) => {
                 self.0.metrics.count_recovery(why);
                 keeper.give_up(&lease);
@@ -134,7 +141,7 @@ impl Chat {
     ) -> Result<Accepted, Failure> {
         let record = match keeper.claim(lease).await {
             Claimed::Record(record) => record,
-            Claimed::Nothing => return Err(Failure::Lost(Recovered::NoRecord)),
+            Claimed::Nothing => return Err(Failure::Unknown),
             Claimed::Unavailable => return Err(Failure::NotNow(Recovered::Unavailable)),
         };
         // From here on the connection before can write nothing more; it may only be open still.

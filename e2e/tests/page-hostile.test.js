@@ -61,7 +61,7 @@ function overflowing(visitor) {
   });
 }
 
-/** Messages whose words reach into the message before, as far as boxes tell. */
+/** Messages whose words reach into the message before or are cut off, as far as boxes tell. */
 function overlapping(visitor) {
   return visitor.page.evaluate(() => {
     const articles = [...document.querySelectorAll('#log article')];
@@ -73,7 +73,8 @@ function overlapping(visitor) {
       const clips = getComputedStyle(text).overflowY !== 'visible';
       const apart = (before?.bottom ?? log.top - 1e9) <= box.top + 1;
       const inside = text.getBoundingClientRect().right <= log.right;
-      return apart && inside && clips ? [] : [text.textContent.slice(0, 40)];
+      const whole = text.scrollWidth <= text.clientWidth + 1;
+      return apart && inside && whole && clips ? [] : [text.textContent.slice(0, 40)];
     });
   });
 }

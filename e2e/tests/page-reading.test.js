@@ -83,9 +83,18 @@ test('what is read stays where it is; sending goes to the end', async (scope) =>
   const oldest = () => awa.log.getByRole('article').first().getAttribute('data-offset');
   const firstOffset = Number(await oldest());
   await awa.log.hover();
+  await awa.page.mouse.wheel(0, -300);
+  await restingPlace(awa);
+  assert.equal(Number(await oldest()), firstOffset, 'there is nothing to fetch yet');
   // Near enough to what is loaded that more is fetched, and not as far as its beginning.
-  await awa.page.mouse.wheel(0, 600 - (await awa.log.evaluate((log) => log.scrollTop)));
-  const place = await restingPlace(awa);
+  const place = await awa.log.evaluate((log) => {
+    log.scrollTop = 600;
+    const { y, height } = log.getBoundingClientRect();
+    const articles = [...log.querySelectorAll('article')];
+    const seen = articles.find((one) => one.getBoundingClientRect().y > y + height / 2);
+    const { y: top } = seen.getBoundingClientRect();
+    return { text: seen.querySelector('.text').textContent, top };
+  });
   await until('older messages came', async () => Number(await oldest()) < firstOffset);
   assert.equal(await awa.topOf(place.text), place.top, 'and moved nothing');
   await talk(mathis, 404, 440);

@@ -1,7 +1,7 @@
 // One field to find a room by its name, or to make it where there is none.
 
 import { useSignal } from "@preact/signals";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { DEFAULT_LIMITS } from "../../client/index.ts";
 import { welcome } from "../connection.ts";
 import { focusBack } from "../device.ts";
@@ -9,7 +9,7 @@ import { words } from "../i18n/index.ts";
 import { close } from "../panels.ts";
 import { keyOfTitle } from "../parts/address.ts";
 import { found } from "../parts/finding.ts";
-import { allRooms, makeRoom, type RoomRow } from "../rooms.ts";
+import { allRooms, lookForRooms, makeRoom, type RoomRow } from "../rooms.ts";
 import { go } from "../route.ts";
 import { Cross, Plus, Search } from "./icons.tsx";
 import { Sheet } from "./sheet.tsx";
@@ -28,6 +28,7 @@ function Inside() {
   const error = useSignal<string | undefined>(undefined);
   const list = useRef<HTMLDivElement>(null);
   const rooms = found(allRooms.value, typed.value);
+  useEffect(() => void lookForRooms(), []);
   const makes = canMake(typed.value);
   const enter = (event: Event) => {
     event.preventDefault();

@@ -141,6 +141,7 @@ async fn newest(
     place: Head,
 ) -> Result<(Stretch, Option<Bytes>), Error> {
     let mut page = broker.read_room(room, Range::Newest, limit).await?;
+    let mut looked_back = false;
     loop {
         if page.epoch != place.epoch {
             return Err(not_yet("this instance does not know yet that the log lost its past"));
@@ -151,14 +152,15 @@ async fn newest(
             // All of the page is later than the place: look before it.
             (0, Some(first)) if page.more => {
                 page = broker.read_room(room, Range::Before(first), limit).await?;
+                looked_back = true;
                 continue;
             }
+            (0, Some(1)) => 0,
             // What the room had at the place is not kept any more, and comes live all the same.
-            (0, Some(first)) if first > 1 => {
+            (0, first) if first.is_some() || looked_back => {
                 return Err(not_yet("this instance lags behind what the room keeps"));
             }
-            (0, Some(_)) => 0,
-            (0, None) => page.head,
+            (0, _) => page.head,
             (known, _) => page.records[known - 1].offset,
         };
         let shown = newest_that_fit(&page.records[..known]);

@@ -22,6 +22,10 @@ use crate::broker::{SharedWorld, SimBroker};
 pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) shards: usize,
+    /// How long stock clients may be away.
+    pub(crate) window: Duration,
+    /// How long recent entries stay in memory, and how many bytes of them.
+    pub(crate) ring: (Duration, usize),
     /// Where the sockets lie.
     pub(crate) folder: PathBuf,
 }
@@ -98,6 +102,9 @@ impl Instance {
             ping_interval: Duration::from_secs(2),
             ping_timeout: Duration::from_millis(1_500),
             drain_window: Duration::from_millis(200),
+            recovery_window: self.settings.window,
+            ring_time: self.settings.ring.0,
+            ring_bytes: self.settings.ring.1,
             append_wait: limits.append_wait,
             delivery_queue: limits.delivery_queue,
             ..Config::default()

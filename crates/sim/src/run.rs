@@ -27,6 +27,18 @@ const CALM: Duration = Duration::from_secs(2);
 const STEPS_MAX: [u64; 3] = [6, 16, 40];
 const PEACE_STEP_MAX: u64 = 80;
 
+/// How long stock clients may be away.
+const WINDOWS: [Duration; 4] =
+    [Duration::from_mins(2), Duration::from_mins(2), Duration::from_secs(3), Duration::ZERO];
+
+/// What recent entries are kept in memory: all, those of a second, or hardly any.
+const RINGS: [(Duration, usize); 4] = [
+    (Duration::from_mins(2), 1 << 20),
+    (Duration::from_mins(2), 1 << 20),
+    (Duration::from_secs(1), 1 << 20),
+    (Duration::from_mins(2), 2_000),
+];
+
 /// What a run is told.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -95,7 +107,11 @@ impl Run {
         // What passes a limit is lost to whoever was away meanwhile.
         world.lock().forgot = limits.room_entries < 1_000 || limits.partition_entries < 10_000;
         let shards = 1 + chance.index(2);
-        let settings = Settings { limits, shards, folder: options.folder.clone() };
+        let window = *chance.pick(&WINDOWS);
+        // Who is away for longer than the window isn't recovered, and that is no defect.
+        world.lock().was_away = window < WINDOWS[0];
+        let ring = *chance.pick(&RINGS);
+        let settings = Settings { limits, shards, window, ring, folder: options.folder.clone() };
         let number_of_instances = 1 + chance.index(3);
         let instances: Vec<Instance> = (0..number_of_instances)
             .map(|number| Instance::new(number, settings.clone(), world.clone()))

@@ -32,11 +32,13 @@ const WAITING_MAX: usize = 20_000;
 /// How long the store may take to hand over a record.
 const CLAIM_WAIT: Duration = Duration::from_secs(5);
 
-/// Records are renewed so many times within the window, but neither more nor less often than
+/// How many times records are renewed within the window.
 const RENEWALS: u32 = 4;
-/// this
+
+/// They are not renewed more often than this, however short the window is.
 const RENEW_MIN: Duration = Duration::from_secs(1);
-/// and this.
+
+/// They are renewed at least this often, however long the window is.
 const RENEW_MAX: Duration = Duration::from_secs(30);
 
 /// The session records of this instance; clones share them.

@@ -51,7 +51,8 @@ impl Writer {
                 return;
             }
             while !batch.is_empty() {
-                batch = self.carry_out(batch).await;
+                let Some(rest) = or_last_wait(&stop, self.carry_out(batch)).await else { return };
+                batch = rest;
                 if !batch.is_empty() && stop.run_until_cancelled(sleep(RETRY)).await.is_none() {
                     break;
                 }
@@ -60,7 +61,7 @@ impl Writer {
         while let Ok(job) = queue.try_recv() {
             batch.push(job);
         }
-        let _ = timeout(LAST_WAIT, self.carry_out(batch)).await;
+        or_last_wait(&stop, self.carry_out(batch)).await;
     }
 
     /// Gives back what the store did not take. What is to be forgotten is tried once: its record
@@ -120,6 +121,18 @@ impl Writer {
             }
         }
         true
+    }
+}
+
+/// Finishes some work, but after the stop only within the last wait.
+async fn or_last_wait<T>(stop: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {
+    let end = async {
+        stop.cancelled().await;
+        sleep(LAST_WAIT).await;
+    };
+    tokio::select! {
+        done = work => Some(done),
+        () = end => None,
     }
 }
 

@@ -12,7 +12,7 @@ if not head then return instead end
 local room, stale = load_room(keys, head.life)
 if room then
   local is_ours = redis.call('HGET', keys.room, 'made_by') == call
-  return { 'made', is_ours and 1 or 0 }
+  return { 'made', is_ours and 1 or 0, head.epoch }
 end
 if stale then
   redis.call('DEL', keys.room, keys.entries, keys.ids, keys.targets, keys.redacted)
@@ -20,4 +20,4 @@ end
 local failed = write({ 'DEL', keys.room }, 'HSET', keys.room, 'epoch', head.life, 'offset', 0,
     'seq', 0, 'first', 1, 'first_at', 0, 'ids_from', 1, 'about', about, 'made_by', call)
   or write(nil, 'ZADD', keys.rooms, math.max(now_ms(), head.at), room_name)
-return failed or { 'made', 1 }
+return failed or { 'made', 1, head.epoch }

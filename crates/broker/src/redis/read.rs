@@ -182,6 +182,9 @@ fn read_room(
     let targeting = fields.list()?.into_iter().map(|body| read_body(room, body));
     let targeting = targeting.collect::<Result<_, _>>()?;
     let about = fields.perhaps_bytes()?;
+    if let Some(about) = &about {
+        known.knows_room(epoch, room, about);
+    }
     let reaches_back = match range {
         Range::After(offset) => first <= offset.saturating_add(1),
         Range::Newest | Range::Before(_) => first == 1,

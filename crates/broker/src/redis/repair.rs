@@ -141,6 +141,7 @@ async fn attest(
     others.extend(shared.roster.lock().others());
     let (newest, kept) = known.tail(head);
     let offers: Vec<Vec<u8>> = kept.iter().map(publication::offer).collect();
+    let mut rooms = known.rooms(head.epoch);
     let mut rest = offers.as_slice();
     loop {
         let mut bytes = 0;
@@ -152,12 +153,20 @@ async fn attest(
         let (now, later) = rest.split_at(fitting.count());
         rest = later;
         let keys = &known.keys;
-        let mut call =
-            script::ATTEST.call(&[&keys.partition, &keys.log, &keys.repair, &keys.offers]);
+        let mut call = script::ATTEST.call(&[
+            &keys.partition,
+            &keys.log,
+            &keys.repair,
+            &keys.offers,
+            &keys.rooms,
+        ]);
         call.arg(SCHEMA).arg(&*me).arg(newest).arg(u8::from(rest.is_empty()));
-        call.arg(others.len());
+        call.arg(others.len()).arg(rooms.len());
         for name in &others {
             call.arg(name);
+        }
+        for (room, about) in rooms.drain(..) {
+            call.arg(&*room).arg(&about[..]);
         }
         for offer in now {
             call.arg(offer);

@@ -34,7 +34,13 @@ pub(super) async fn create(
     getrandom::fill(&mut name_of_call).expect("the system gives random bytes");
     call.arg(SCHEMA).arg(room).arg(&about[..]).arg(&name_of_call);
     let (_, mut fields) = read::ask(shared, known, &script::CREATE_ROOM, &call).await?;
-    Ok(fields.number()? > 0)
+    let is_made = fields.number()? > 0;
+    if is_made {
+        let epoch = fields.epoch()?;
+        known.learn(epoch);
+        known.knows_room(epoch, room, about);
+    }
+    Ok(is_made)
 }
 
 /// The youngest rooms of all partitions.

@@ -136,6 +136,16 @@ impl Known {
         self.tail.lock().keep_appended(draft, appended);
     }
 
+    /// Remembers what is known of a room.
+    pub(super) fn knows_room(&self, epoch: Epoch, room: &str, about: &Bytes) {
+        self.tail.lock().keep_room(epoch, room, about);
+    }
+
+    /// The rooms of which something is known in an epoch.
+    pub(super) fn rooms(&self, epoch: Epoch) -> Vec<(Box<str>, Bytes)> {
+        self.tail.lock().rooms(epoch)
+    }
+
     /// The newest seq that is known in a head's epoch, and the entries from there on.
     pub(super) fn tail(&self, head: Head) -> (u64, Vec<Kept>) {
         let tail = self.tail.lock();

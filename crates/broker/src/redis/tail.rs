@@ -1,7 +1,11 @@
-//! What this instance knows of the newest entries of a partition: those that it heard and those
-//! that it had acknowledged. A Redis that takes over may lack some, and gets them back from here.
+//! What this instance knows of the newest entries of a partition, those that it heard and those
+//! that it had acknowledged, and of the rooms that it made or read of. A Redis that takes over may
+//! lack some, and gets them back from here.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
@@ -14,6 +18,9 @@ const ENTRIES_MAX: usize = 10_000;
 /// announced by a new epoch.
 const BYTES_MAX: usize = 8 << 20;
 
+/// The most rooms of which is kept what is known of them.
+const ROOMS_MAX: usize = 512;
+
 /// What an entry costs beside its bytes.
 const OVERHEAD: usize = 256;
 
@@ -25,6 +32,8 @@ pub(super) struct Tail {
     newest: u64,
     kept: BTreeMap<u64, Kept>,
     bytes: usize,
+    /// The latest ones that were made or read of, with what is known of them.
+    rooms: VecDeque<(Box<str>, Bytes)>,
 }
 
 /// An entry as it can be put back.
@@ -77,6 +86,25 @@ impl Tail {
         let Draft { room, user, id, bytes, target, redact, content: _ } = draft;
         let record = Record { seq, offset, at, room, user, id, target, bytes };
         self.keep(epoch, Arc::new(record), redact);
+    }
+
+    /// Keeps what is known of a room, which never changes.
+    pub(super) fn keep_room(&mut self, epoch: Epoch, room: &str, about: &Bytes) {
+        if self.epoch != Some(epoch) || self.rooms.iter().any(|(name, _)| **name == *room) {
+            return;
+        }
+        if self.rooms.len() >= ROOMS_MAX {
+            self.rooms.pop_front();
+        }
+        self.rooms.push_back((room.into(), about.clone()));
+    }
+
+    /// The rooms of an epoch, with what is known of them.
+    pub(super) fn rooms(&self, epoch: Epoch) -> Vec<(Box<str>, Bytes)> {
+        if self.epoch != Some(epoch) {
+            return Vec::new();
+        }
+        self.rooms.iter().cloned().collect()
     }
 
     /// The newest seq that is known in an epoch.
@@ -140,6 +168,22 @@ mod tests {
         tail.reach(Head { epoch: other, seq: 1 });
         assert_eq!(tail.known(), Some(Head { epoch: other, seq: 1 }));
         assert_eq!(seqs(&tail, other, 0), [0; 0], "another epoch is another past");
+    }
+
+    #[test]
+    fn it_keeps_the_rooms_of_the_epoch() {
+        let (epoch, other) = (Epoch::from_random([1; 16]), Epoch::from_random([2; 16]));
+        let mut tail = Tail::default();
+        tail.keep_room(epoch, "too early", &Bytes::new());
+        tail.reach(Head { epoch, seq: 0 });
+        for number in 0..ROOMS_MAX + 2 {
+            tail.keep_room(epoch, &format!("room {}", number.max(1)), &Bytes::from("about"));
+        }
+        let rooms = tail.rooms(epoch);
+        assert_eq!((rooms.len(), &*rooms[0].0), (ROOMS_MAX, "room 2"));
+        assert_eq!(tail.rooms(other), []);
+        tail.reach(Head { epoch: other, seq: 0 });
+        assert_eq!(tail.rooms(other), []);
     }
 
     #[test]

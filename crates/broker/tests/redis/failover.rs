@@ -143,6 +143,31 @@ async fn who_does_not_attest_makes_a_new_epoch_and_nothing_else_is_lost() {
 }
 
 #[tokio::test]
+async fn what_is_known_of_a_room_is_put_back_before_its_entries() {
+    let server = forgetful();
+    let maker = connected(&server, patient()).await;
+    let reader = registered(&server, "reader", patient()).await;
+    within(maker.append(draft("lobby", "some-id1", "text"))).await.unwrap();
+    server.must(&["SAVE"]);
+    assert!(within(maker.create_room("read", "about read".into())).await.unwrap());
+    assert!(within(reader.create_room("made", "about made".into())).await.unwrap());
+    let mut deliveries = reader.follow(P0);
+    expect_live(&mut deliveries).await;
+    within(maker.append(draft("read", "some-id2", "a private text"))).await.unwrap();
+    heard(&mut deliveries).await;
+    within(reader.read_room("read", Range::Newest, 9)).await.unwrap();
+    lose_what_came_later(&server);
+    within(maker.close()).await;
+    settled(&reader).await;
+    let page = within(reader.read_room("read", Range::Newest, 9)).await.unwrap();
+    assert_eq!((page.about, page.records.len()), (Some("about read".into()), 1));
+    let page = within(reader.read_room("made", Range::Newest, 9)).await.unwrap();
+    assert_eq!(page.about, Some("about made".into()));
+    let rooms = within(reader.rooms(9)).await.unwrap().rooms;
+    assert_eq!(rooms.len(), 3);
+}
+
+#[tokio::test]
 async fn a_hole_makes_a_new_epoch() {
     let server = forgetful();
     let redis = registered(&server, "me", patient()).await;

@@ -7,6 +7,7 @@ use std::{
     process::{Command, ExitCode, Stdio},
     str::FromStr,
     thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
@@ -19,6 +20,9 @@ sim --seed S [--faults KIND,...] [--log]
     runs one seed; --log shows everything that happened
 --plant NAME puts a defect into the store, to see that it is found
 ";
+
+/// How long a seed may take by the clock on the wall; then it is stuck, and that is a defect.
+const STUCK_AFTER: Duration = Duration::from_mins(4);
 
 /// What `chance.c` looks for.
 const SEED_VARIABLE: &str = "PALABRE_SIM_SEED";
@@ -146,6 +150,11 @@ fn run_apart(seed: u64, args: &Args) -> Result<Apart> {
 
 /// Runs a seed in this process, and shows what came of it.
 fn run_here(seed: u64, args: &Args) -> Result<bool> {
+    thread::spawn(move || {
+        thread::sleep(STUCK_AFTER);
+        println!("seed {seed} broke a promise: it does not end");
+        std::process::exit(1);
+    });
     let name = format!("palabre-sim-{}", std::process::id());
     let folder = std::env::temp_dir().join(name);
     std::fs::create_dir_all(&folder).context("a folder for the sockets")?;

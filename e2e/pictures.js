@@ -203,13 +203,14 @@ async function degraded({ visitor, redis }) {
   await visitor.reads(/held/);
 }
 
-async function recovered({ visitor, again }) {
+async function recovered({ visitor, again, beside }) {
   await visitor.say('Is everybody here?');
   await visitor.sees('Is everybody here?');
-  const instance = await again();
-  const other = await Member.connect(visitor.scope, instance, { name: 'Binta' });
-  await other.must('join', { room: 'general' });
-  for (let n = 0; n < 4; n += 1) await other.send('We are.');
+  await again(async () => {
+    const other = await Member.connect(visitor.scope, await beside(), { name: 'Binta' });
+    await other.must('join', { room: 'general' });
+    for (let n = 0; n < 4; n += 1) await other.send('We are.');
+  });
   await visitor.reads(/up to date/);
 }
 
@@ -278,13 +279,15 @@ async function take(name, { shown, set, first, own, path, ...look }, village) {
 /** An instance and a Redis that can be broken. */
 async function ownPlace(inner) {
   const redis = await Redis.start(inner);
-  const port = `${await freePort()}`;
-  const start = () => ready(inner, ['--redis', redis.url, '--port', port, '--rate-limit', 'none']);
+  const shared = ['--redis', redis.url, '--rate-limit', 'none'];
+  const port = ['--port', `${await freePort()}`];
+  const start = () => ready(inner, [...shared, ...port]);
+  const beside = () => ready(inner, shared);
   const instance = await start();
   const again = async (between) => {
     await instance.program.stop('SIGKILL');
     await between?.();
     return start();
   };
-  return { redis, instance, again, people: [] };
+  return { redis, instance, again, beside, people: [] };
 }

@@ -1,7 +1,7 @@
 // Who is in the room: beside the conversation, or on a sheet.
 
 import { me, offline } from "../connection.ts";
-import { hasPeopleColumn } from "../device.ts";
+import { focusBack, hasPeopleColumn } from "../device.ts";
 import { words } from "../i18n/index.ts";
 import { close, peopleShown, togglePeople } from "../panels.ts";
 import { LISTED_MAX } from "../parts/attendance.ts";
@@ -22,7 +22,9 @@ export function People() {
   if (!peopleShown.value) return null;
   const away = () => {
     togglePeople();
-    document.getElementById("people-button")?.focus();
+    const button = document.getElementById("people-button");
+    if (button === null) focusBack();
+    else button.focus();
   };
   return (
     <aside class="people" aria-label={say.title}>

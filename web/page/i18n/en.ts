@@ -58,7 +58,6 @@ export const en = {
     further: "Show what this answers",
     waiting: "Waiting",
     waitingTooFast: "Waiting: that was too fast",
-    pending: "On its way",
     cancel: "Cancel",
     retry: "Try again",
     edit: "Edit",
@@ -168,7 +167,6 @@ export const en = {
     language: "Language",
     scheme: "Colours",
     schemes: { system: "Automatic", light: "Light", dark: "Dark" },
-    keyboard: "Keyboard",
   },
 
   day: { today: "Today", yesterday: "Yesterday" },

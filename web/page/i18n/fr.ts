@@ -60,7 +60,6 @@ export const fr = {
     further: "Voir le message d’origine",
     waiting: "En attente",
     waitingTooFast: "En attente : c’était trop rapide",
-    pending: "En chemin",
     cancel: "Annuler",
     retry: "Réessayer",
     edit: "Modifier",
@@ -170,7 +169,6 @@ export const fr = {
     language: "Langue",
     scheme: "Couleurs",
     schemes: { system: "Automatique", light: "Clair", dark: "Sombre" },
-    keyboard: "Clavier",
   },
 
   day: { today: "Aujourd’hui", yesterday: "Hier" },

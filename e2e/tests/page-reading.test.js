@@ -58,6 +58,7 @@ test('a room opens where reading ended, and counts what is below', async (scope)
   await until('what comes in is counted too', async () => (await count()) === before + 3);
   assert.equal((await awa.newLine.boundingBox()).y, line, 'and moves nothing');
 
+  assert.deepEqual(await awa.barriers(), []);
   await awa.toNewest.click();
   await awa.isAtEnd();
   await until('nothing is left to count', async () => (await awa.toNewest.count()) === 0);

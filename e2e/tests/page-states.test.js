@@ -82,6 +82,22 @@ test('what is too long says by how much, and is not sent', async (scope) => {
   await isOpenToAll(visitor, 'too long');
 });
 
+test('what the server refuses can be said otherwise, or once more', async (scope) => {
+  const instance = await ready(scope, ['--ephemeral']);
+  const visitor = await Visitor.enter(scope, instance, 'Awa', { colorScheme: 'dark' });
+  await visitor.say('no \0 is taken');
+  await visitor.log.getByText('The server did not understand this.').waitFor();
+  await isOpenToAll(visitor, 'refused');
+  await visitor.say('this is');
+  await visitor.sees('this is');
+  await visitor.log.getByRole('button', { name: 'Try again' }).click();
+  await visitor.log.getByText('The server did not understand this.').waitFor();
+  await visitor.log.getByRole('button', { name: 'Edit' }).click();
+  assert.equal(await visitor.composer.inputValue(), 'no \0 is taken');
+  await visitor.hasSentAll();
+  assert.deepEqual(await visitor.texts(), ['this is'], 'it is taken back');
+});
+
 test('a room that can’t be says so, and leads out', async (scope) => {
   const instance = await ready(scope, ['--ephemeral']);
   const visitor = await Visitor.enter(scope, instance, 'Awa');
@@ -155,9 +171,17 @@ test('away, held, lost and back: each is said, and what was written is sent', as
   await visitor.say('into the silence');
   await visitor.log.getByText('Waiting').waitFor();
   await isOpenToAll(visitor, 'offline');
+  const beside = await ready(scope, ['--redis', redis.url, '--rate-limit', 'none']);
+  const binta = await Member.connect(scope, beside, { name: 'Binta' });
+  await binta.must('join', { room: 'general' });
+  for (const text of ['meanwhile', 'and then']) await binta.send(text);
   instance = await ready(scope, args);
+  await visitor.reads('You are up to date: 2 messages came in.');
+  await isOpenToAll(visitor, 'recovered');
   await visitor.hasSentAll();
-  assert.deepEqual(await visitor.texts(), ['before', 'into the ice', 'into the silence']);
+  const said = ['before', 'into the ice', 'meanwhile', 'and then', 'into the silence'];
+  assert.deepEqual(await visitor.texts(), said);
+  await beside.program.stop('SIGKILL');
 
   await instance.program.stop('SIGKILL');
   await redis.ask('FLUSHALL');

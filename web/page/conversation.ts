@@ -116,7 +116,7 @@ export const act = {
     time(room);
     answering.value = undefined;
     unreadFrom.value = undefined;
-    void room.jumpToNewest();
+    act.jumpToNewest();
     return true;
   },
   retry: (id: string) => current.peek()?.room.retry(id),
@@ -140,7 +140,10 @@ export const act = {
     sought.value = { epoch, offset };
     current.peek()?.room.show({ epoch, offset });
   },
-  jumpToNewest: () => void current.peek()?.room.jumpToNewest(),
+  jumpToNewest(): void {
+    sought.value = undefined;
+    void current.peek()?.room.jumpToNewest();
+  },
 };
 
 /** Changes what is being written. */

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Write as _,
-    io::{BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, ErrorKind, Write},
     net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     sync::{Mutex, mpsc},
@@ -168,9 +168,15 @@ impl Server {
 
     /// Carries out a command, and gives the reply in plain words: one line per value.
     pub(crate) fn command(&self, words: &[&str]) -> String {
-        let mut lines = Vec::new();
-        read_reply(&mut BufReader::new(self.begin(words)), &mut lines);
-        lines.join("\n")
+        loop {
+            let mut lines = Vec::new();
+            match read_reply(&mut BufReader::new(self.begin(words)), &mut lines) {
+                Ok(()) => return lines.join("\n"),
+                // A server that becomes a replica cuts who asks it just then.
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+                Err(error) => panic!("{words:?}: {error}"),
+            }
+        }
     }
 
     /// Sends a command, over a connection of its own, whose reply is not waited for.
@@ -218,9 +224,11 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn read_reply(stream: &mut impl BufRead, lines: &mut Vec<String>) {
+fn read_reply(stream: &mut impl BufRead, lines: &mut Vec<String>) -> io::Result<()> {
     let mut line = String::new();
-    stream.read_line(&mut line).unwrap();
+    if stream.read_line(&mut line)? == 0 {
+        return Err(ErrorKind::ConnectionReset.into());
+    }
     let line = line.trim_end();
     let (kind, rest) = line.split_at(1);
     match kind {
@@ -229,17 +237,18 @@ fn read_reply(stream: &mut impl BufRead, lines: &mut Vec<String>) {
         "$" => {
             let Ok(length) = rest.parse::<usize>() else {
                 lines.push("(nil)".to_owned());
-                return;
+                return Ok(());
             };
             let mut bytes = vec![0; length + 2];
-            stream.read_exact(&mut bytes).unwrap();
+            stream.read_exact(&mut bytes)?;
             lines.push(String::from_utf8_lossy(&bytes[..length]).into_owned());
         }
         "*" => {
             for _ in 0..rest.parse::<usize>().unwrap_or(0) {
-                read_reply(stream, lines);
+                read_reply(stream, lines)?;
             }
         }
         _ => panic!("no reply: {line}"),
     }
+    Ok(())
 }

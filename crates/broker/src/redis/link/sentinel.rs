@@ -23,24 +23,33 @@ pub(super) async fn ask(
 ) -> Result<ConnectionAddr, Error> {
     let Sentinels { addresses, master, asked } = sentinels;
     let begin = asked.fetch_add(1, Relaxed);
-    let mut why = lost("no sentinel is named");
+    let mut unreached = lost("no sentinel is named");
+    // What one of them says tells more than that another can't be reached.
+    let mut said = None;
     for place in 0..addresses.len() {
         let address = &addresses[(begin + place) % addresses.len()];
-        match timeout(SENTINEL_WAIT, ask_one(address, master, credentials)).await {
+        let mut link = match timeout(SENTINEL_WAIT, Link::to(address)).await {
+            Ok(Ok(link)) => link,
+            Ok(Err(error)) => {
+                unreached = error;
+                continue;
+            }
+            Err(_) => continue,
+        };
+        match timeout(SENTINEL_WAIT, ask_one(&mut link, master, credentials)).await {
             Ok(Ok(found)) => return Ok(found),
-            Ok(Err(error)) => why = error,
-            Err(_) => why = lost("no sentinel answers in time"),
+            Ok(Err(error)) => said = Some(error),
+            Err(_) => unreached = lost("no sentinel answers in time"),
         }
     }
-    Err(why)
+    Err(said.unwrap_or(unreached))
 }
 
 async fn ask_one(
-    sentinel: &ConnectionAddr,
+    link: &mut Link,
     master: &str,
     credentials: Option<(Option<&str>, &str)>,
 ) -> Result<ConnectionAddr, Error> {
-    let mut link = Link::to(sentinel).await?;
     let mut question = redis::cmd("SENTINEL");
     question.arg("GET-MASTER-ADDR-BY-NAME").arg(master);
     let mut reply = link.exchange(&question).await?;

@@ -26,15 +26,6 @@ options! {
         /// Name of this instance, of letters, digits and `-_.:`.
         "instance" instance: Option<String> = None, Maybe(Checked(instance)), "NAME",
         unset: "host name and port";
-
-        /// Where other instances ask this one for its polling sessions; port 0 picks a free one.
-        /// Only with Redis, where it need not be set.
-        "internal-bind" internal_bind: Option<SocketAddr> = None, Maybe(AddressAndPort),
-        "ADDRESS:PORT", unset: "the address of `bind`, with a free port", in_demo: false;
-
-        /// Host and port under which other instances reach that one.
-        "advertise" advertise: Option<String> = None, Maybe(Checked(host_and_port)), "HOST:PORT",
-        unset: "where it listens, or else its address in the direction of Redis", in_demo: false;
     }
 
     Keeping {
@@ -96,6 +87,15 @@ options! {
     }
 
     Connections {
+        /// Where other instances ask this one for its polling sessions; port 0 picks a free one.
+        /// Only with Redis, where it need not be set.
+        "internal-bind" internal_bind: Option<SocketAddr> = None, Maybe(AddressAndPort),
+        "ADDRESS:PORT", unset: "the address of `bind`, with a free port", in_demo: false;
+
+        /// Host and port under which other instances reach that one.
+        "advertise" advertise: Option<String> = None, Maybe(Checked(host_and_port)), "HOST:PORT",
+        unset: "where it listens, or else its address in the direction of Redis", in_demo: false;
+
         /// Time between two pings to a client.
         "ping-interval" ping_interval: Duration = gateway().ping_interval, Span(INSTANT..=HOUR),
         "TIME";

@@ -26,11 +26,13 @@ export async function ready(scope, args, options) {
   return instance;
 }
 
-/** Several instances that share one Redis, all ready. */
+/** Several instances that share one Redis, all ready, and known to each other. */
 export async function cluster(scope, count, redis, args = []) {
   const names = Array.from({ length: count }, (_, at) => `palabre-${at}`);
   const own = ['--redis', redis.url, '--rate-limit', 'none', ...args];
-  return Promise.all(names.map((name) => ready(scope, own, { name })));
+  const instances = await Promise.all(names.map((name) => ready(scope, own, { name })));
+  for (const instance of instances) await instance.knows(count);
+  return instances;
 }
 
 /** The ports that a program says it listens on, once it has named `count`. */
@@ -78,6 +80,13 @@ export class Instance {
   unready() {
     return until(`${this.program.name} is not ready`, async () => {
       return (await this.status('/readyz')) === 503;
+    });
+  }
+
+  /** Waits until it knows that so many instances share the log, itself included. */
+  knows(count) {
+    return until(`${this.program.name} knows of ${count} instances`, async () => {
+      return (await this.assertHealthy()).get('palabre_instances') === count;
     });
   }
 

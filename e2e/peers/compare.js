@@ -51,7 +51,7 @@ function connect(scope, url) {
   const client = { socket, heard: [], returns: 0, recoveries: 0, isNew: true };
   socket.on('connect', () => {
     if (!client.isNew) {
-      client.heard.push({ back: socket.recovered });
+      client.heard.push({ back: Boolean(socket.recovered) });
       client.returns += 1;
       client.recoveries += socket.recovered ? 1 : 0;
     }
@@ -108,6 +108,9 @@ async function run(kind, scenario) {
     const reference = texts(speakers[0]);
     const accounts = listeners.map(({ heard }) => account(heard, reference, acknowledged));
     const back = (key) => listeners.reduce((total, listener) => total + listener[key], 0);
+    for (const { program } of instances) {
+      if (program.end && scenario !== 'kill-instance') console.error(`${kind} ended by itself:\n${program.tail()}`);
+    }
     return { kind, scenario, acknowledged: acknowledged.length, returned: back('returns'),
       recovered: back('recoveries'), ...sum(accounts) };
   } finally {

@@ -7,6 +7,9 @@ import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-
 import { createClient } from 'redis';
 import { Server } from 'socket.io';
 
+// The Pub/Sub adapter waits for none of its publications: one that fails would end the process.
+process.on('unhandledRejection', (error) => console.error(`unhandled: ${error.message}`));
+
 const [port, redisPort, kind] = process.argv.slice(2);
 const client = createClient({ url: `redis://127.0.0.1:${redisPort}` });
 // Without a listener an error would end the process; the client connects again by itself.

@@ -123,8 +123,6 @@ pub struct Entering {
 pub struct Place {
     /// The state of every partition there.
     pub heads: Arc<[Head]>,
-    /// Sockets of this instance in the room, this one included.
-    pub members: usize,
 }
 
 impl Place {
@@ -341,13 +339,11 @@ impl Order {
             effects.push(Effect::Hold(key));
         }
         let undo = room.clone().filter(|_| !again).map(|room| Input::Leave { key, audience, room });
-        let members = if let Some(room) = room {
-            self.enter_room(key, audience, room, again, effects)
-        } else {
-            effects.push(Effect::Enter(key, EVERY_PALABRE));
-            0
-        };
-        let place = Place { heads: self.known_heads(), members };
+        match room {
+            Some(room) => self.enter_room(key, audience, room, again, effects),
+            None => effects.push(Effect::Enter(key, EVERY_PALABRE)),
+        }
+        let place = Place { heads: self.known_heads() };
         effects.push(Effect::Placed { placed, place, undo });
     }
 
@@ -358,7 +354,7 @@ impl Order {
         name: Box<str>,
         again: bool,
         effects: &mut Vec<Effect>,
-    ) -> usize {
+    ) {
         let next_topic = &mut self.next_topic;
         let room = self.rooms.entry(name).or_insert_with(|| {
             let topics = *next_topic;
@@ -369,7 +365,6 @@ impl Order {
             room.members[audience as usize] += 1;
             effects.push(Effect::Enter(key, room.topic(audience)));
         }
-        room.members.iter().sum()
     }
 
     fn leave(&mut self, key: SocketKey, audience: Audience, name: &str, out: &mut Vec<Effect>) {

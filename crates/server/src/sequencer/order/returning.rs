@@ -51,13 +51,12 @@ impl Order {
             return;
         }
         let recent = self.recent_of(&rooms);
-        let mut members = 0;
         for Wanted { room, .. } in rooms.iter() {
-            members = self.enter_room(key, audience, room.clone(), false, effects);
+            self.enter_room(key, audience, room.clone(), false, effects);
         }
         let undo = rooms.iter().map(|wanted| wanted.room.clone());
         let undo = undo.map(|room| Input::Leave { key, audience, room }).collect();
-        let returned = Returned { place: Place { heads, members }, recent };
+        let returned = Returned { place: Place { heads }, recent };
         effects.push(Effect::Returned { placed, returned, undo });
     }
 

@@ -121,7 +121,7 @@ fn a_place_is_behind_all_that_was_handed_over_before() {
     run(&mut order, entry(11, "elsewhere", "hi"));
     let place = key(&mut order, Audience::Stock, Some(GENERAL)).1;
     assert_eq!(place.head_of(GENERAL).seq, 11);
-    assert_eq!(place.members, 2);
+    assert_eq!(order.sockets_in(GENERAL), 2);
     assert_eq!(place.cursor(), format!("{}.11", epoch()));
 }
 

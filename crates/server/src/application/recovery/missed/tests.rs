@@ -103,7 +103,7 @@ async fn log(count: u64, limits: Limits) -> Arc<Embedded> {
 async fn find_in(log: &Embedded, after: u64, place: u64) -> Missed {
     let epoch = log.head(Partition(0)).await.unwrap().epoch;
     let heads = Arc::from([Head { epoch, seq: place }]);
-    let returned = Returned { place: Place { heads, members: 1 }, recent: None };
+    let returned = Returned { place: Place { heads }, recent: None };
     find(log, &[wanted("a", Head { epoch, seq: after })], &returned).await.unwrap()
 }
 
@@ -132,7 +132,7 @@ async fn what_the_log_has_dropped_is_lost_and_nothing_else() {
     assert_eq!(seqs(find_in(&log, first_kept, 500).await)[0], first_kept + 2);
     let lost = wanted("a", Head { epoch: epoch(9), seq: 499 });
     let heads = Arc::from([log.head(Partition(0)).await.unwrap()]);
-    let returned = Returned { place: Place { heads, members: 1 }, recent: Some(Vec::new()) };
+    let returned = Returned { place: Place { heads }, recent: Some(Vec::new()) };
     let found = find(&*log, &[lost], &returned).await.unwrap();
     assert!(matches!(found, Missed::Lost(Recovered::PastLost)), "of another epoch");
 }

@@ -79,6 +79,8 @@ pub struct Metrics {
     pub recoveries: Family<Outcome, Counter>,
     /// Sessions of this instance that can be taken up.
     pub session_records: Gauge,
+    /// Records that are still to be written or forgotten.
+    pub session_records_waiting: Gauge,
     /// Records that were not written because too many waited.
     pub session_records_dropped: Counter,
     /// Letters between instances that were lost on the way, or came too fast.
@@ -104,6 +106,7 @@ impl Metrics {
             rooms: Gauge::default(),
             recoveries: Family::default(),
             session_records: Gauge::default(),
+            session_records_waiting: Gauge::default(),
             session_records_dropped: Counter::default(),
             control_dropped: Counter::default(),
             ring_entries: Gauge::default(),
@@ -133,6 +136,11 @@ impl Metrics {
             "session_records",
             "Sessions that can be taken up",
             m.session_records.clone(),
+        );
+        registry.register(
+            "session_records_waiting",
+            "Session records that are still to be written or forgotten",
+            m.session_records_waiting.clone(),
         );
         registry.register(
             "session_records_dropped",

@@ -18,6 +18,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long it is waited for that slow clients are cut off.
 const CUT_OFF_WAIT: Duration = Duration::from_mins(1);
 
+/// How long session records may take to be written. A client whose record isn't yet can't be
+/// recovered from a killed instance, and is told so.
+const WRITTEN_WAIT: Duration = Duration::from_secs(30);
+
 /// Does what a scenario does once. When it returns, everything needed for healing is there again:
 /// what is left to do is the servers' and the clients' part.
 pub(crate) async fn strike(
@@ -31,6 +35,11 @@ pub(crate) async fn strike(
     match scenario {
         Scenario::ClientDrop | Scenario::AnyInstancePolling => world.gate.cut_half(chance),
         Scenario::KillInstance => {
+            let deadline = Instant::now() + WRITTEN_WAIT;
+            while world.unwritten().await? > 0 {
+                anyhow::ensure!(Instant::now() < deadline, "session records are not written");
+                sleep(LOOK_EVERY).await;
+            }
             world.instances[one].kill();
             world.gate.lead_to(world.others(one));
         }

@@ -107,14 +107,24 @@ impl World {
 
     /// How many connections the instances have closed because their clients read too slowly.
     pub(crate) async fn cut_off(&self) -> anyhow::Result<u64> {
+        self.sum("closed_connections", "slow consumer").await
+    }
+
+    /// How many sessions nobody could take up yet if their instance were killed now.
+    pub(crate) async fn unwritten(&self) -> anyhow::Result<u64> {
+        self.sum("session_records_waiting", "").await
+    }
+
+    /// The sum of a metric over all instances, of the label that it names, if it has any.
+    async fn sum(&self, metric: &str, label: &str) -> anyhow::Result<u64> {
         let mut sum = 0;
         for address in &self.addresses {
             let metrics = get(*address, "/metrics").await?;
             let samples = metrics.lines().filter_map(|line| line.rsplit_once(' '));
-            let mut counts = samples.filter(|(name, _)| {
-                name.contains("closed_connections") && name.contains("slow consumer")
+            let mut values = samples.filter(|(name, _)| {
+                !name.starts_with('#') && name.contains(metric) && name.contains(label)
             });
-            sum += counts.next().map_or(Ok(0), |(_, count)| count.parse())?;
+            sum += values.next().map_or(Ok(0), |(_, value)| value.parse())?;
         }
         Ok(sum)
     }

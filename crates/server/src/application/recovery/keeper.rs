@@ -223,9 +223,12 @@ impl Keeper {
 
 impl Shared {
     fn enqueue(&self, job: Job) {
-        if self.jobs.try_send(job).is_err() {
+        let Ok(place) = self.jobs.try_reserve() else {
             self.metrics.session_records_dropped.inc();
-        }
+            return;
+        };
+        self.metrics.session_records_waiting.inc();
+        place.send(job);
     }
 
     fn measure(&self) {

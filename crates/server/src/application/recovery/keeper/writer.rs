@@ -67,6 +67,7 @@ impl Writer {
     /// Gives back what the store did not take. What is to be forgotten is tried once: its record
     /// ends by itself.
     async fn carry_out(&self, jobs: Vec<Job>) -> Vec<Job> {
+        let taken = jobs.len();
         let (mut writing, mut forgotten) = (JoinSet::new(), Vec::new());
         for job in jobs {
             match job {
@@ -90,6 +91,8 @@ impl Writer {
                 tracing::debug!("a session record was not forgotten; it ends by itself");
             }
         }
+        let done = i64::try_from(taken - again.len()).expect("a batch is small");
+        self.0.metrics.session_records_waiting.dec_by(done);
         again
     }
 

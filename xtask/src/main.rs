@@ -1,6 +1,7 @@
 //! `cargo xtask …`: the project's own commands. This file reads the command line; each command
 //! has its own module. Nothing here is part of the server.
 
+mod bench;
 mod fuzz;
 mod licences;
 mod run;
@@ -24,6 +25,8 @@ cargo xtask tidy                        the rules about the source tree alone
 cargo xtask sim [--seeds N] [--from S] [--faults KIND,...] | --seed S --log
                                         the promises under a virtual clock; the same seed is the
                                         same run
+cargo xtask bench peers [ARGS]          the same load on this server and on others, side by side
+cargo xtask bench micro [ARGS]          instruction counts, against the stored ones
 cargo xtask fuzz                        how to fuzz the decoders
 ";
 
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Some("test") => test::test(&root(), rest),
         Some("tidy") => tidy::step(&root()),
         Some("sim") => sim::sim(&root(), rest),
+        Some("bench") => bench::bench(&root(), rest),
         Some("fuzz") => fuzz::explain(&root()),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");

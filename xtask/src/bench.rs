@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::bail;
 
 /// Runs what is named first; the rest are its arguments.
-pub fn bench(root: &Path, args: &[String]) -> anyhow::Result<()> {
+pub(crate) fn bench(root: &Path, args: &[String]) -> anyhow::Result<()> {
     let rest = args.get(1..).unwrap_or_default();
     match args.first().map(String::as_str) {
         Some("peers") => peers::bench(root, rest),

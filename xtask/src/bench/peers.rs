@@ -5,6 +5,6 @@ use std::path::Path;
 use anyhow::bail;
 
 /// Runs it.
-pub fn bench(_root: &Path, _args: &[String]) -> anyhow::Result<()> {
+pub(super) fn bench(_root: &Path, _args: &[String]) -> anyhow::Result<()> {
     bail!("being built")
 }

@@ -63,6 +63,27 @@ pub(crate) fn acknowledgement(id: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A text frame as clients send it, with a mask that changes nothing.
+pub(crate) fn masked(payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(payload.len() + 14);
+    frame(payload, &mut bytes);
+    bytes[1] |= 0x80;
+    let header = bytes.len() - payload.len();
+    bytes.splice(header..header, [0; 4]);
+    bytes
+}
+
+/// How long the first of these unmasked frames is, if it is there as a whole.
+pub(crate) fn length(bytes: &[u8]) -> Option<usize> {
+    let (payload, header) = match *bytes.get(1)? {
+        126 => (u64::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?)), 4),
+        127 => (u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?), 10),
+        short => (u64::from(short), 2),
+    };
+    let length = usize::try_from(payload).ok()?.checked_add(header)?;
+    (length <= bytes.len()).then_some(length)
+}
+
 /// Adds a text frame, unmasked as servers send them.
 fn frame(payload: &[u8], bytes: &mut Vec<u8>) {
     bytes.push(0x81);
@@ -113,7 +134,12 @@ mod tests {
             let mut bytes = Vec::new();
             frame(&vec![b'x'; length], &mut bytes);
             assert_eq!(bytes.len(), header + length);
+            assert_eq!(super::length(&bytes), Some(bytes.len()));
+            assert_eq!(super::length(&bytes[..bytes.len() - 1]), None);
+            bytes.push(0x81);
+            assert_eq!(super::length(&bytes), Some(header + length));
         }
+        assert_eq!(masked(b"40"), *b"\x81\x82\0\0\0\x0040");
         let mut bytes = Vec::new();
         frame(&[b'x'; 300], &mut bytes);
         assert_eq!(bytes[..4], [0x81, 126, 1, 44]);

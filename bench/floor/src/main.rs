@@ -3,10 +3,12 @@
 //! a bare loop of non-blocking `send`. Nothing is kept, nobody is watched over, no ping is sent.
 //!
 //! It speaks just enough Engine.IO and Socket.IO for the load generator. What comes in on a
-//! connection is read in `connection.rs`; the bytes that go out are made in `frames.rs`.
+//! connection is read in `connection.rs`; the bytes that go out are made in `frames.rs`. For more
+//! connections than a program may have, several floors follow one (`upstream.rs`).
 
 mod connection;
 mod frames;
+mod upstream;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,8 +20,10 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::connection::{Connection, Request};
 use crate::frames::Frames;
+use crate::upstream::Upstream;
 
 const LISTENER: Token = Token(usize::MAX);
+const UPSTREAM: Token = Token(usize::MAX - 1);
 /// Connections that wait to be accepted: what servers usually ask for.
 const BACKLOG_EVENTS: usize = 1024;
 const SCRATCH_BYTES: usize = 64 * 1024;
@@ -28,15 +32,17 @@ const SCRATCH_BYTES: usize = 64 * 1024;
 const BATCH_WAITS: Duration = Duration::from_millis(5);
 
 const USAGE: &str = "\
-usage: floor --port P [--coalesce N]
+usage: floor --port P [--coalesce N] [--follow P]
 
   --port P        port of 127.0.0.1 to listen on; 0 picks a free one
   --coalesce N    join N messages once, and send them as one [default: 1]
+  --follow P      be one with the floor on this port, which says what comes when
 ";
 
 struct Options {
     port: u16,
     coalesce: usize,
+    follow: Option<u16>,
 }
 
 fn main() -> ExitCode {
@@ -55,17 +61,18 @@ fn main() -> ExitCode {
 }
 
 fn options(args: &[String]) -> Option<Options> {
-    let (mut port, mut coalesce) = (None, 1);
+    let (mut port, mut coalesce, mut follow) = (None, 1, None);
     let mut args = args.iter();
     while let Some(name) = args.next() {
         let value = args.next()?;
         match name.as_str() {
             "--port" => port = Some(value.parse().ok()?),
             "--coalesce" => coalesce = value.parse().ok().filter(|number| *number > 0)?,
+            "--follow" => follow = Some(value.parse().ok()?),
             _ => return None,
         }
     }
-    Some(Options { port: port?, coalesce })
+    Some(Options { port: port?, coalesce, follow })
 }
 
 struct Floor {
@@ -77,6 +84,8 @@ struct Floor {
     scratch: Vec<u8>,
     frames: Frames,
     coalesce: usize,
+    /// Where messages take their order, if not here.
+    upstream: Option<Upstream>,
     /// Messages that wait for the rest of their batch, joined.
     batch: Vec<u8>,
     /// How many these are.
@@ -89,6 +98,8 @@ impl Floor {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
         let mut listener = TcpListener::bind(address)?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        let connect = |port| Upstream::connect(port, &poll, UPSTREAM);
+        let upstream = options.follow.map(connect).transpose()?;
         println!("floor on http://{}", listener.local_addr()?);
         Ok(Self {
             poll,
@@ -98,6 +109,7 @@ impl Floor {
             scratch: vec![0; SCRATCH_BYTES],
             frames: Frames::default(),
             coalesce: options.coalesce,
+            upstream,
             batch: Vec::new(),
             gathered: 0,
         })
@@ -117,12 +129,13 @@ impl Floor {
             for event in &events {
                 match event.token() {
                     LISTENER => self.accept()?,
+                    UPSTREAM => self.hand_down()?,
                     Token(at) => {
                         if event.is_writable() {
                             self.flush(at);
                         }
                         if event.is_readable() || event.is_error() {
-                            self.read(at);
+                            self.read(at)?;
                         }
                     }
                 }
@@ -156,33 +169,53 @@ impl Floor {
         Ok(())
     }
 
-    fn read(&mut self, at: usize) {
+    fn read(&mut self, at: usize) -> io::Result<()> {
         let mut requests = Vec::new();
-        let Some(Some(connection)) = self.connections.get_mut(at) else { return };
+        let Some(Some(connection)) = self.connections.get_mut(at) else { return Ok(()) };
         let stays = connection.read(&mut self.scratch, &mut requests);
         for request in requests {
             match request {
                 Request::Upgrade { key } => self.send(at, &frames::upgraded(&key)),
                 Request::Connect => self.send(at, frames::CONNECTED),
-                Request::Message { id, text } => self.deliver(at, &id, &text),
+                Request::Message { id, text } => self.deliver(at, &id, &text)?,
             }
         }
         if !stays {
             self.drop(at);
         }
+        Ok(())
     }
 
     /// Acknowledges a message and sends it to everybody, the sender included.
-    fn deliver(&mut self, from: usize, id: &[u8], text: &[u8]) {
-        self.send(from, &frames::acknowledgement(id));
+    fn deliver(&mut self, from: usize, id: &[u8], text: &[u8]) -> io::Result<()> {
+        // Whoever gives no id, as a floor that follows, wants no acknowledgement.
+        if !id.is_empty() {
+            self.send(from, &frames::acknowledgement(id));
+        }
+        if let Some(upstream) = &mut self.upstream {
+            return upstream.send(text);
+        }
         self.frames.message(text, &mut self.batch);
         self.gathered += 1;
         if self.gathered >= self.coalesce {
             self.send_batch();
         }
+        Ok(())
+    }
+
+    /// Sends what came from the floor that this one follows.
+    fn hand_down(&mut self) -> io::Result<()> {
+        if let Some(upstream) = &mut self.upstream {
+            upstream.read(&mut self.scratch, &mut self.batch)?;
+            self.send_batch();
+        }
+        Ok(())
     }
 
     fn send_batch(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
         for at in 0..self.connections.len() {
             let Some(connection) = &mut self.connections[at] else { continue };
             if connection.is_connected() && !connection.send(&self.batch, &self.poll, at) {
@@ -222,10 +255,11 @@ mod tests {
     fn options_are_read_and_nonsense_is_refused() {
         let read = |line: &str| {
             let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-            options(&args).map(|options| (options.port, options.coalesce))
+            options(&args).map(|options| (options.port, options.coalesce, options.follow))
         };
-        assert_eq!(read("--port 3000"), Some((3000, 1)));
-        assert_eq!(read("--coalesce 32 --port 0"), Some((0, 32)));
+        assert_eq!(read("--port 3000"), Some((3000, 1, None)));
+        assert_eq!(read("--coalesce 32 --port 0"), Some((0, 32, None)));
+        assert_eq!(read("--port 1 --follow 2"), Some((1, 1, Some(2))));
         for bad in ["", "--port", "--port x", "--port 1 --coalesce 0", "--port 1 --more 2"] {
             assert_eq!(read(bad), None, "{bad}");
         }

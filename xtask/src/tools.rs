@@ -9,10 +9,10 @@ use anyhow::{Context, Result, bail};
 use crate::{shell, stamp, web};
 
 /// A program, how to ask whether it works, and the Debian packages that bring it.
-struct Needed {
-    program: &'static str,
-    asks: &'static [&'static str],
-    packages: &'static [&'static str],
+pub(crate) struct Needed {
+    pub(crate) program: &'static str,
+    pub(crate) asks: &'static [&'static str],
+    pub(crate) packages: &'static [&'static str],
 }
 
 const NEEDED: [Needed; 3] = [
@@ -31,7 +31,7 @@ const NEEDED: [Needed; 3] = [
 
 /// Installs all of it, where it is missing.
 pub(crate) fn step(root: &Path) -> Result<()> {
-    debian(root)?;
+    debian(root, &NEEDED)?;
     let folder = root.join("e2e");
     web::install(&folder)?;
     python(&folder)
@@ -44,9 +44,10 @@ pub(crate) fn target_folder(root: &Path) -> Result<PathBuf> {
     Ok(folder.map_or_else(|| root.join("target"), Path::to_path_buf))
 }
 
-fn debian(root: &Path) -> Result<()> {
+/// Installs what is missing of these, where that can be done; else says what to install.
+pub(crate) fn debian(root: &Path, needed: &[Needed]) -> Result<()> {
     let works = |needed: &&Needed| shell::answers(needed.program, needed.asks);
-    let missing: Vec<&Needed> = NEEDED.iter().filter(|needed| !works(needed)).collect();
+    let missing: Vec<&Needed> = needed.iter().filter(|needed| !works(needed)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -54,7 +55,7 @@ fn debian(root: &Path) -> Result<()> {
     let list = packages.join(" ");
     let is_root = shell::output(root, "id", &["-u"]).is_ok_and(|id| id.trim() == "0");
     if !is_root || !shell::answers("apt-get", &["--version"]) {
-        bail!("the tests need {list}: install them (on Debian: `apt-get install {list}` as root)");
+        bail!("this needs {list}: install it (on Debian: `apt-get install {list}` as root)");
     }
     println!("installing Debian's packages {list}");
     apt(root, &["update", "-qq"])?;

@@ -1,7 +1,11 @@
 //! Instructions that the rules of the chat take: reading commands, refusing what is none, writing
 //! an entry for the log and for its readers.
 
-#![expect(clippy::unwrap_used, missing_docs, reason = "a measurement; its macros make public items")]
+#![expect(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a measurement; its macros make public items"
+)]
 
 use std::hint::black_box;
 

@@ -2,7 +2,11 @@
 //! calls that write it to real sockets, the task's turns included. What the kernel does in those
 //! calls isn't counted: that is what the measurements of whole servers show.
 
-#![expect(clippy::unwrap_used, missing_docs, reason = "a measurement; its macros make public items")]
+#![expect(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a measurement; its macros make public items"
+)]
 
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::UnixStream as Peer;

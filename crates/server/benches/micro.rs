@@ -2,7 +2,11 @@
 //! published, followed, placed in the order, and encoded for each kind of client, or skipped
 //! where no socket of this instance is in its room.
 
-#![expect(clippy::unwrap_used, missing_docs, reason = "a measurement; its macros make public items")]
+#![expect(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a measurement; its macros make public items"
+)]
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -1,7 +1,11 @@
 //! Instructions that the codecs take: a chat message from the bytes of its WebSocket frame to the
 //! event's arguments, and the frames of an event, an acknowledgement, a batch.
 
-#![expect(clippy::unwrap_used, missing_docs, reason = "a measurement; its macros make public items")]
+#![expect(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a measurement; its macros make public items"
+)]
 
 use std::hint::black_box;
 use std::ops::ControlFlow;

@@ -13,12 +13,13 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use wire::Frame;
 
 pub(crate) use outbox::{Full, Item, Outbox};
 use state::State;
 
+use crate::metrics::Tally;
 use crate::{Class, CloseReason, Limits, Metrics, Stream};
 
 /// The outgoing half of a connection, shared by the shards, the connection's task and the
@@ -50,19 +51,41 @@ impl Connection {
     /// socket is tried at once. At the limit ephemeral frames are dropped, then the connection is
     /// closed as a slow consumer. A closed connection takes no frames.
     pub fn send(&self, frame: &Frame, class: Class) {
-        self.deliver(&[Item { frame, class }], None);
-    }
-
-    /// Sends several frames as [`Self::send`] does, with one write if they fit. `whole` is all of
-    /// them joined, where somebody has that already.
-    pub(crate) fn deliver(&self, items: &[Item<'_>], whole: Option<&Frame>) {
-        self.change(|state| state.deliver(items, whole, self.outbox_bytes, &self.metrics));
+        let mut tally = Tally::default();
+        self.deliver(&[Item { frame, class }], None, &mut tally);
+        self.metrics.count(&mut tally);
     }
 
     /// Sends several frames as [`Self::send`] does, with one write if they fit.
     pub fn send_all(&self, frames: &[Frame], class: Class) {
         let items: Vec<_> = frames.iter().map(|frame| Item { frame, class }).collect();
-        self.deliver(&items, None);
+        let mut tally = Tally::default();
+        self.deliver(&items, None, &mut tally);
+        self.metrics.count(&mut tally);
+    }
+
+    /// Sends several frames as [`Self::send`] does, with one write if they fit. `whole` is all of
+    /// them joined, where somebody has that already. What went out at once is counted in `tally`.
+    pub(crate) fn deliver(&self, items: &[Item<'_>], whole: Option<&Frame>, tally: &mut Tally) {
+        let state = self.state.lock();
+        let whole = match items {
+            [only] => Some(only.frame),
+            _ => whole,
+        };
+        let tried = whole.and_then(|whole| state.try_send(whole));
+        // By far the commonest case, so nothing else is touched in it: this is all that a receiver
+        // costs beside the system call.
+        if let (Some(whole), Some(Ok(written))) = (whole, &tried)
+            && *written == whole.len()
+        {
+            tally.deliveries += items.len() as u64;
+            tally.writes += 1;
+            tally.written_bytes += *written as u64;
+            return;
+        }
+        self.change_locked(state, |state| {
+            state.deliver(items, tried, self.outbox_bytes, &self.metrics);
+        });
     }
 
     /// Bytes that may wait while [`Self::room`] says that there is room, and that one may send
@@ -170,7 +193,14 @@ impl Connection {
     /// connection's task when there is something new for it, or whoever waits for room when there
     /// is some, all outside of the lock.
     fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
-        let mut state = self.state.lock();
+        self.change_locked(self.state.lock(), change)
+    }
+
+    fn change_locked<R>(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        change: impl FnOnce(&mut State) -> R,
+    ) -> R {
         let before = state.outline();
         // Taken out first: it lies in the outbox, which the change may drop.
         let for_room = state.take_room_waker();

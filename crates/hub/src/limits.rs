@@ -3,6 +3,8 @@
 //! How many sockets there are, and how many topics each is in, is bounded by whoever attaches
 //! them and lets them enter: the gateway and the application.
 
+use std::time::Duration;
+
 /// The limits of a hub and of its connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -22,6 +24,11 @@ pub struct Limits {
     /// Sockets that a shard serves, or commands that it carries out, before it lets other tasks
     /// run (64; 0 means never).
     pub yield_after: usize,
+    /// The longest that a batch waits for more where the last one carried several frames in each
+    /// write (5 ms), and at most half of what that took. Zero: never.
+    pub linger_max: Duration,
+    /// What writing the last batch must have taken for the next one to wait at all (2 ms).
+    pub linger_from: Duration,
 }
 
 impl Default for Limits {
@@ -33,6 +40,8 @@ impl Default for Limits {
             batch_publications: 1024,
             batch_bytes: 256 * 1024,
             yield_after: 64,
+            linger_max: Duration::from_millis(5),
+            linger_from: Duration::from_millis(2),
         }
     }
 }

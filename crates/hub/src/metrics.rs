@@ -33,6 +33,15 @@ pub(crate) struct Counts {
     closed_by: [Counter; CloseReason::ALL.len()],
 }
 
+/// What one task has counted and nobody has seen yet: adding up costs no access to what all tasks
+/// share.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) deliveries: u64,
+    pub(crate) writes: u64,
+    pub(crate) written_bytes: u64,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabel {
     reason: &'static str,
@@ -99,8 +108,22 @@ impl Metrics {
         &self.0
     }
 
+    /// Counts what was added up, and begins a new sum.
+    pub(crate) fn count(&self, tally: &mut Tally) {
+        let Tally { deliveries, writes, written_bytes } = std::mem::take(tally);
+        if deliveries > 0 {
+            self.0.deliveries.inc_by(deliveries);
+        }
+        if writes > 0 {
+            self.0.writes.inc_by(writes);
+            self.0.written_bytes.inc_by(written_bytes);
+        }
+    }
+
     pub(crate) fn count_dropped(&self, why: Dropped, frames: usize) {
-        self.0.dropped_by[why as usize].inc_by(frames as u64);
+        if frames > 0 {
+            self.0.dropped_by[why as usize].inc_by(frames as u64);
+        }
     }
 
     pub(crate) fn count_closed(&self, reason: CloseReason) {

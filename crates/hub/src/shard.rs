@@ -5,17 +5,23 @@
 //! batch: the socket is first given what it has coming, so that for it the order is kept.
 
 mod batch;
+mod memberships;
+mod pace;
 mod roster;
+mod slots;
 
 use std::sync::Arc;
 
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, sleep};
 use wire::Frame;
 
-use self::batch::Batch;
+use self::batch::{Batch, joined};
+use self::pace::Pace;
 use self::roster::{Roster, Socket};
 use crate::connection::Item;
+use crate::metrics::Tally;
 use crate::{Class, CloseReason, Connection, Limits, Metrics, Publication, SocketKey, Topic};
 
 /// What a shard is told. See the methods of `Hub`.
@@ -40,28 +46,55 @@ pub(crate) struct Shard {
     queue_length: Gauge,
     roster: Roster,
     batch: Batch,
+    pace: Pace,
+    tally: Tally,
 }
 
 impl Shard {
     pub(crate) fn new(limits: Limits, metrics: Metrics, queue_length: Gauge) -> Self {
         let roster = Roster::new(metrics.clone());
-        Self { limits, metrics, queue_length, roster, batch: Batch::default() }
+        let (batch, pace, tally) = (Batch::default(), Pace::default(), Tally::default());
+        Self { limits, metrics, queue_length, roster, batch, pace, tally }
     }
 
     /// Works until the last sender is gone.
     pub(crate) async fn run(mut self, mut queue: Receiver<Command>) {
         while let Some(command) = queue.recv().await {
             self.carry_out(command).await;
-            for done in 1..self.limits.shard_queue {
-                let Ok(command) = queue.try_recv() else { break };
-                self.carry_out(command).await;
-                if done.is_multiple_of(self.limits.yield_after) {
-                    tokio::task::yield_now().await;
-                }
-            }
+            self.take_waiting(&mut queue).await;
+            self.linger(&mut queue).await;
             self.flush().await;
+            self.metrics.count(&mut self.tally);
             self.queue_length.set(i64::try_from(queue.len()).unwrap_or(i64::MAX));
         }
+    }
+
+    /// Carries out what waits in the queue, as much as fits into it.
+    async fn take_waiting(&mut self, queue: &mut Receiver<Command>) {
+        for done in 1..self.limits.shard_queue {
+            let Ok(command) = queue.try_recv() else { return };
+            self.carry_out(command).await;
+            if done.is_multiple_of(self.limits.yield_after) {
+                self.let_others_run().await;
+            }
+        }
+    }
+
+    /// Waits for more to write, where the last batch says that this pays, until nothing came for
+    /// a while. Commands are carried out meanwhile as ever.
+    async fn linger(&mut self, queue: &mut Receiver<Command>) {
+        let Some(patience) = self.pace.patience() else { return };
+        let (began, mut gathered) = (Instant::now(), 0);
+        while self.batch.end() > gathered && !self.batch.is_empty() && began.elapsed() < patience {
+            gathered = self.batch.end();
+            sleep(pace::TURN).await;
+            self.take_waiting(queue).await;
+        }
+    }
+
+    async fn let_others_run(&mut self) {
+        self.metrics.count(&mut self.tally);
+        tokio::task::yield_now().await;
     }
 
     async fn carry_out(&mut self, command: Command) {
@@ -84,23 +117,24 @@ impl Shard {
                 self.roster.leave(key, topic);
             }
             Command::Hold { key } => {
-                if let Some(socket) = self.settle(key) {
+                if let Some((socket, _)) = self.settle(key) {
                     socket.hold();
                 }
             }
             Command::Release { key, first } => {
-                if let Some(socket) = self.settle(key) {
-                    socket.release(&first);
+                if let Some((socket, tally)) = self.settle(key) {
+                    socket.release(&first, tally);
                 }
             }
             Command::Send { key, frame, class } => {
                 let held_bytes = self.limits.held_bytes;
-                if let Some(socket) = self.settle(key) {
-                    socket.hand(&[Item { frame: &frame, class }], None, held_bytes);
+                if let Some((socket, tally)) = self.settle(key) {
+                    let items = [Item { frame: &frame, class }];
+                    socket.hand(&items, None, held_bytes, tally);
                 }
             }
             Command::Close { key, reason } => {
-                if let Some(socket) = self.settle(key) {
+                if let Some((socket, _)) = self.settle(key) {
                     socket.close(reason);
                 }
             }
@@ -109,9 +143,10 @@ impl Shard {
 
     async fn close_topic(&mut self, topic: Topic, reason: CloseReason) {
         self.flush().await;
-        let (members, sockets) = self.roster.members(topic);
-        for key in members {
-            if let Some(socket) = sockets.get_mut(key) {
+        let Some(topic) = self.roster.occupied(topic) else { return };
+        let (members, sockets, _) = self.roster.audience(topic);
+        for place in members {
+            if let Some(socket) = sockets.get_mut(*place) {
                 socket.close(reason);
             }
         }
@@ -120,24 +155,24 @@ impl Shard {
     /// Adds publications to the batch, as far as this shard has receivers for them.
     async fn gather(&mut self, publications: &[Publication]) {
         for publication in publications {
-            if !self.roster.has_members(publication.topic) {
-                continue;
-            }
+            let Some(topic) = self.roster.occupied(publication.topic) else { continue };
             if !self.batch.has_room(publication, &self.limits) {
                 self.flush().await;
             }
-            self.batch.push(publication.clone());
+            if let Some(run) = self.roster.run(topic) {
+                self.batch.push(topic, run, publication);
+            }
         }
     }
 
     /// Gives one socket what it has coming of the batch, ahead of the others, so that a command
     /// for it can be carried out at its place in the order.
-    fn settle(&mut self, key: SocketKey) -> Option<&mut Socket> {
-        let socket = self.roster.socket(key)?;
+    fn settle(&mut self, key: SocketKey) -> Option<(&mut Socket, &mut Tally)> {
+        let (socket, tally) = (self.roster.socket(key)?, &mut self.tally);
         if !self.batch.is_empty() {
-            self.batch.give(socket, &mut Vec::new(), self.limits.held_bytes);
+            self.batch.give(socket, &mut Vec::new(), self.limits.held_bytes, tally);
         }
-        Some(socket)
+        Some((socket, tally))
     }
 
     /// Writes the batch: one write for each socket that has something coming.
@@ -146,25 +181,34 @@ impl Shard {
             return;
         }
         self.metrics.counts().batches.inc();
-        let held_bytes = self.limits.held_bytes;
-        let runs = self.batch.runs();
-        let mut scratch = Vec::new();
+        let Self { limits, metrics, roster, batch, tally, .. } = self;
+        metrics.count(tally);
+        let (began, mut deliveries, mut writes) = (Instant::now(), 0, 0);
+        let (mut items, mut scratch) = (Vec::new(), Vec::new());
         let mut served = 0_usize;
-        for run in &runs.all {
-            let (members, sockets) = self.roster.members(run.topic);
-            for key in members {
-                let Some(socket) = sockets.get_mut(key) else { continue };
-                if self.batch.is_exact_for(socket, run, &runs) {
-                    socket.hand(&run.items, run.whole(members.len()), held_bytes);
+        let is_only = batch.runs().len() == 1;
+        for run in batch.runs() {
+            batch.collect(run, &mut items);
+            let (members, sockets, topics) = roster.audience(run.topic);
+            let whole = joined(&items, members.len());
+            for place in members {
+                let Some(socket) = sockets.get_mut(*place) else { continue };
+                let gets_this = is_only || !socket.gets_more_than(run.topic, topics);
+                if gets_this && batch.is_new_to(socket) {
+                    socket.hand(&items, whole.as_ref(), limits.held_bytes, tally);
                 } else {
-                    self.batch.give(socket, &mut scratch, held_bytes);
+                    batch.give(socket, &mut scratch, limits.held_bytes, tally);
                 }
                 served += 1;
-                if served.is_multiple_of(self.limits.yield_after) {
+                if served.is_multiple_of(limits.yield_after) {
+                    (deliveries, writes) = (deliveries + tally.deliveries, writes + tally.writes);
+                    metrics.count(tally);
                     tokio::task::yield_now().await;
                 }
             }
         }
-        self.batch.clear();
+        (deliveries, writes) = (deliveries + tally.deliveries, writes + tally.writes);
+        self.pace.wrote(began.elapsed(), deliveries, writes, &self.limits);
+        self.batch.clear(&mut self.roster);
     }
 }

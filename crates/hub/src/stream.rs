@@ -2,8 +2,10 @@
 //! writing half by whoever has a frame for it: all methods take `&self`.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll};
 
+use rustix::net::SendFlags;
 use tokio::net::{TcpStream, UnixStream};
 
 /// A stream that the hub may write to without owning it. `TCP_NODELAY` is the business of whoever
@@ -41,6 +43,14 @@ impl Stream {
         }
     }
 
+    /// The same without asking the runtime first whether the stream can be written to, and without
+    /// telling it that it can't: for the fan-out, whose writes nearly always fit. Whoever gets
+    /// `WouldBlock` from here goes on with the other methods, which learn it by themselves.
+    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        // No SIGPIPE comes of it: every Rust program ignores that from its start.
+        Ok(rustix::net::send(self, bytes, SendFlags::DONTWAIT)?)
+    }
+
     /// Writes what fits of several slices, or fails with `WouldBlock`.
     pub fn try_write_vectored(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
         match self {
@@ -54,6 +64,15 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.poll_write_ready(cx),
             Self::Unix(stream) => stream.poll_write_ready(cx),
+        }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
         }
     }
 }

@@ -54,14 +54,16 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 
 fn limits() -> impl Strategy<Value = Limits> {
     let bytes = 64 * 1024 * 1024;
-    (1..40_usize, 1..40_usize, 1..2000_usize, 1..5_usize).prop_map(
-        move |(shard_queue, batch_publications, batch_bytes, yield_after)| Limits {
+    (1..40_usize, 1..40_usize, 1..2000_usize, 1..5_usize, 0..3_u64).prop_map(
+        move |(shard_queue, batch_publications, batch_bytes, yield_after, linger)| Limits {
             outbox_bytes: bytes,
             held_bytes: bytes,
             shard_queue,
             batch_publications,
             batch_bytes,
             yield_after,
+            linger_max: Duration::from_millis(linger),
+            linger_from: Duration::ZERO,
         },
     )
 }

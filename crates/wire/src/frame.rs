@@ -49,14 +49,16 @@ impl Frame {
 
     /// Lays several frames behind each other in one buffer. A single frame is shared, not
     /// copied.
-    pub fn join<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> Self {
+    pub fn join<'a>(frames: impl IntoIterator<Item = &'a Frame, IntoIter: Clone>) -> Self {
         let mut frames = frames.into_iter();
+        let all = frames.clone();
         let Some(first) = frames.next() else { return Self(Bytes::new()) };
-        let Some(second) = frames.next() else { return first.clone() };
-        let mut joined = Vec::with_capacity(first.len().saturating_add(second.len()));
-        joined.extend_from_slice(&first.0);
-        joined.extend_from_slice(&second.0);
-        for frame in frames {
+        if frames.next().is_none() {
+            return first.clone();
+        }
+        let length = all.clone().map(Frame::len).fold(0, usize::saturating_add);
+        let mut joined = Vec::with_capacity(length);
+        for frame in all {
             joined.extend_from_slice(&frame.0);
         }
         Self(joined.into())

@@ -103,10 +103,19 @@ impl State {
         }
     }
 
+    /// Writes a frame to the socket without asking the connection's task. `None` where that may
+    /// not be, or not in this way; then nothing was tried.
+    pub(super) fn try_send(&self, frame: &Frame) -> Option<io::Result<usize>> {
+        let stream = self.stream.as_ref()?;
+        let may = self.outbox.is_none() && self.closed.is_none() && !self.base64_binary;
+        may.then(|| stream.send(frame.bytes()))
+    }
+
+    /// Takes frames of which nothing is written yet, or what `tried` says.
     pub(super) fn deliver(
         &mut self,
         items: &[Item<'_>],
-        whole: Option<&Frame>,
+        tried: Option<io::Result<usize>>,
         limit: usize,
         metrics: &Metrics,
     ) {
@@ -114,7 +123,11 @@ impl State {
             return metrics.count_dropped(Dropped::Closed, items.len());
         }
         metrics.counts().deliveries.inc_by(items.len() as u64);
-        let written = match self.try_direct(items, whole, metrics) {
+        let written = match tried {
+            Some(tried) => counted(tried, metrics),
+            None => self.try_direct(items, metrics),
+        };
+        let written = match written {
             Ok(written) => written,
             Err(error) => {
                 self.close(reason_of(&error), metrics);
@@ -130,23 +143,11 @@ impl State {
         }
     }
 
-    /// Writes to the socket without asking the connection's task, if nothing waits before these
-    /// frames; answers how many bytes of them the kernel took.
-    fn try_direct(
-        &self,
-        items: &[Item<'_>],
-        whole: Option<&Frame>,
-        metrics: &Metrics,
-    ) -> io::Result<usize> {
+    /// The same for several frames; answers how many bytes of them the kernel took.
+    fn try_direct(&self, items: &[Item<'_>], metrics: &Metrics) -> io::Result<usize> {
         let Some(stream) = &self.stream else { return Ok(0) };
         if self.waits() || self.base64_binary {
             return Ok(0);
-        }
-        if let Some(whole) = whole {
-            return counted(stream.try_write(whole.bytes()), metrics);
-        }
-        if let [only] = items {
-            return counted(stream.try_write(only.frame.bytes()), metrics);
         }
         let mut total = 0;
         for chunk in items.chunks(SLICES_MAX) {

@@ -30,7 +30,7 @@ fn large(fill: char) -> Frame {
     Frame::text(&fill.to_string().repeat(8 * 1024 * 1024))
 }
 
-fn bytes_of<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> Vec<u8> {
+fn bytes_of<'a>(frames: impl IntoIterator<Item = &'a Frame, IntoIter: Clone>) -> Vec<u8> {
     Frame::join(frames).bytes().to_vec()
 }
 

@@ -5,7 +5,7 @@ use std::{future::pending, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -20,6 +20,9 @@ pub const FOLLOWED_QUEUE: usize = 4_096;
 
 /// After the broker has ended the deliveries by itself they are asked for again.
 const FOLLOW_AGAIN: Duration = Duration::from_secs(1);
+
+/// Deliveries that are taken at once, so that what follows from them is handed on together.
+const BATCH: usize = 256;
 
 /// Follows a partition from now on: without gaps, without doubles, in order. It ends when `stop`
 /// is cancelled or the receiver is dropped, and at no other time: while the broker is away it
@@ -42,28 +45,43 @@ pub fn follow_with(
     stop: CancellationToken,
 ) -> mpsc::Receiver<Followed> {
     let (sender, receiver) = mpsc::channel(FOLLOWED_QUEUE);
-    let follower = Follower::new(limits);
-    let driver =
-        Driver { broker, partition, follower, origin: Instant::now(), asking: None, sender };
+    let receiver_gone = sender.clone();
+    let mut following = Following::new(broker, partition, limits);
+    let hand_on = async move {
+        let mut all = Vec::new();
+        loop {
+            following.next(&mut all).await;
+            for followed in all.drain(..) {
+                if sender.send(followed).await.is_err() {
+                    return;
+                }
+            }
+        }
+    };
     tasks.spawn(async move {
-        let receiver_gone = driver.sender.clone();
         tokio::select! {
             () = stop.cancelled() => {}
             () = receiver_gone.closed() => {}
-            () = driver.run() => {}
+            () = hand_on => {}
         }
     });
     receiver
 }
 
-struct Driver {
+/// Follows a partition in the task of whoever takes the stream.
+pub struct Following {
     broker: Arc<dyn Broker>,
     partition: Partition,
     follower: Follower,
     origin: Instant,
+    /// None before the first, and after they have ended.
+    deliveries: Option<mpsc::Receiver<Delivery>>,
+    /// Not before this moment are deliveries asked for.
+    follow_at: Option<Instant>,
+    /// What was taken of them.
+    taken: Vec<Delivery>,
     /// The follower asks one question at a time; a new one replaces one that it has given up.
     asking: Option<Asking>,
-    sender: mpsc::Sender<Followed>,
 }
 
 type Asking = Pin<Box<dyn Future<Output = Answered> + Send>>;
@@ -73,32 +91,44 @@ enum Answered {
     Page(u64, Result<PartitionPage, Error>),
 }
 
-impl Driver {
-    /// Ends only when the receiver is gone.
-    async fn run(mut self) {
-        loop {
-            let mut deliveries = self.broker.follow(self.partition);
-            while self.next(&mut deliveries).await {
-                if self.carry_out().await.is_err() {
-                    return;
-                }
+impl Following {
+    /// Begins where the log stands when it is first asked for what is next.
+    pub fn new(broker: Arc<dyn Broker>, partition: Partition, limits: Limits) -> Self {
+        let follower = Follower::new(limits);
+        let (origin, taken) = (Instant::now(), Vec::with_capacity(BATCH));
+        let (deliveries, follow_at, asking) = (None, Some(origin), None);
+        Self { broker, partition, follower, origin, deliveries, follow_at, taken, asking }
+    }
+
+    /// Waits until there is something, and puts all of it behind what is in `all`. While the broker
+    /// is away it waits. If the future is dropped, nothing more may be asked for.
+    pub async fn next(&mut self, all: &mut Vec<Followed>) {
+        let before = all.len();
+        while all.len() == before {
+            if self.deliveries.is_none() {
+                reached(self.follow_at).await;
+                self.deliveries = Some(self.broker.follow(self.partition));
             }
-            tracing::debug!(partition = self.partition.0, "deliveries ended; following again");
-            self.follower.handle(Delivery::Interrupted, self.origin.elapsed());
-            if self.carry_out().await.is_err() {
-                return;
+            if !self.happen().await {
+                tracing::debug!(partition = self.partition.0, "deliveries ended; following again");
+                self.follower.handle(Delivery::Interrupted, self.origin.elapsed());
+                (self.deliveries, self.follow_at) = (None, Some(Instant::now() + FOLLOW_AGAIN));
             }
-            sleep(FOLLOW_AGAIN).await;
+            self.carry_out(all);
         }
     }
 
-    /// Waits for one thing to happen. Says whether deliveries go on.
-    async fn next(&mut self, deliveries: &mut mpsc::Receiver<Delivery>) -> bool {
+    /// Waits for something to happen. Says whether deliveries go on.
+    async fn happen(&mut self) -> bool {
         let timeout = self.follower.poll_timeout().map(|after| self.origin + after);
+        let Some(deliveries) = &mut self.deliveries else { return false };
         tokio::select! {
-            delivery = deliveries.recv() => {
-                let Some(delivery) = delivery else { return false };
-                self.follower.handle(delivery, self.origin.elapsed());
+            taken = deliveries.recv_many(&mut self.taken, BATCH) => {
+                let now = self.origin.elapsed();
+                for delivery in self.taken.drain(..) {
+                    self.follower.handle(delivery, now);
+                }
+                return taken > 0;
             }
             answered = answer(&mut self.asking) => {
                 self.asking = None;
@@ -119,10 +149,10 @@ impl Driver {
         true
     }
 
-    async fn carry_out(&mut self) -> Result<(), mpsc::error::SendError<Followed>> {
+    fn carry_out(&mut self, all: &mut Vec<Followed>) {
         while let Some(step) = self.follower.poll_step() {
             match step {
-                Step::HandOn(followed) => self.sender.send(followed).await?,
+                Step::HandOn(followed) => all.push(followed),
                 Step::Read { ticket, after, to, limit } => {
                     let page = self.broker.read_partition(self.partition, after, to, limit);
                     self.asking = Some(Box::pin(async move { Answered::Page(ticket, page.await) }));
@@ -133,7 +163,6 @@ impl Driver {
                 }
             }
         }
-        Ok(())
     }
 }
 

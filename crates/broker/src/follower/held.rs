@@ -1,11 +1,9 @@
 //! What a follower keeps of the entries themselves: those that wait for what is missing before
 //! them, and the marks of those that were handed on.
 
-use std::{
-    collections::VecDeque,
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
-};
+use std::{collections::VecDeque, hash::BuildHasher, sync::Arc};
+
+use foldhash::quality::RandomState;
 
 use crate::{Epoch, Head, Record};
 
@@ -75,6 +73,8 @@ fn cost(record: &Record) -> usize {
 #[derive(Debug)]
 pub(super) struct Recent {
     marks: VecDeque<u64>,
+    /// Every entry is hashed once, so this is a quick one; nothing is looked up by it.
+    hasher: RandomState,
     /// The seq of the newest mark.
     newest: u64,
     marks_max: usize,
@@ -82,14 +82,14 @@ pub(super) struct Recent {
 
 impl Recent {
     pub(super) fn new(marks_max: usize) -> Self {
-        Self { marks: VecDeque::new(), newest: 0, marks_max }
+        Self { marks: VecDeque::new(), hasher: RandomState::default(), newest: 0, marks_max }
     }
 
     pub(super) fn remember(&mut self, record: &Record) {
         if self.marks.len() >= self.marks_max {
             self.marks.pop_front();
         }
-        self.marks.push_back(mark(record));
+        self.marks.push_back(self.mark(record));
         self.newest = record.seq;
     }
 
@@ -97,17 +97,16 @@ impl Recent {
     pub(super) fn contradicts(&self, record: &Record) -> bool {
         let Some(back) = self.newest.checked_sub(record.seq) else { return false };
         let Ok(back) = usize::try_from(back) else { return false };
-        self.marks.iter().rev().nth(back).is_some_and(|ours| *ours != mark(record))
+        self.marks.iter().rev().nth(back).is_some_and(|ours| *ours != self.mark(record))
     }
 
     pub(super) fn clear(&mut self) {
         self.marks.clear();
     }
-}
 
-/// What stays the same when an entry is redacted, and differs for any other entry.
-fn mark(record: &Record) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (record.offset, record.at, &record.room, &record.user, &record.id).hash(&mut hasher);
-    hasher.finish()
+    /// What stays the same when an entry is redacted, and differs for any other entry.
+    fn mark(&self, record: &Record) -> u64 {
+        let Record { offset, at, room, user, id, .. } = record;
+        self.hasher.hash_one((offset, at, room, user, id))
+    }
 }

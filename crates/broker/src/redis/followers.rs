@@ -87,19 +87,15 @@ impl Followers {
         });
     }
 
-    /// Delivers to all who are live. Says how many had to be interrupted for want of room.
-    pub(super) fn deliver(&self, delivery: &Delivery) -> usize {
+    /// Delivers in this order to all who are live. Says how many had to be interrupted for want of
+    /// room.
+    pub(super) fn deliver(&self, deliveries: &[Delivery]) -> usize {
         let mut overflowed = 0;
         let mut inner = self.inner.lock();
         inner.all.retain_mut(|follower| {
-            if follower.told == Told::Live {
-                if follower.sender.capacity() > KEPT_FREE {
-                    // We are the only sender, so there still is room.
-                    let _ = follower.sender.try_send(delivery.clone());
-                } else {
-                    overflowed += 1;
-                    follower.interrupt(Told::Lagging);
-                }
+            if follower.told == Told::Live && !follower.hear_all(deliveries) {
+                overflowed += 1;
+                follower.interrupt(Told::Lagging);
             }
             !follower.sender.is_closed()
         });
@@ -147,6 +143,19 @@ impl Follower {
         };
     }
 
+    /// Says whether there was room for all of it.
+    fn hear_all(&self, deliveries: &[Delivery]) -> bool {
+        let room = self.sender.capacity().saturating_sub(KEPT_FREE);
+        let fitting = &deliveries[..deliveries.len().min(room)];
+        // We are the only sender, so there still is room.
+        for (permit, delivery) in
+            self.sender.try_reserve_many(fitting.len()).into_iter().flatten().zip(fitting)
+        {
+            permit.send(delivery.clone());
+        }
+        fitting.len() == deliveries.len()
+    }
+
     fn interrupt(&mut self, told: Told) {
         // The place for it was kept free.
         let _ = self.sender.try_send(Delivery::Interrupted);
@@ -185,23 +194,23 @@ mod tests {
         let followers = Followers::new(10);
         assert!(!followers.ask());
         let mut early = followers.follow();
-        followers.deliver(&signal("nobody"));
+        followers.deliver(&[signal("nobody")]);
         followers.interrupted();
         assert_eq!(heard(&mut early), "");
         stands(&followers);
         let mut late = followers.follow();
-        followers.deliver(&signal("early only"));
+        followers.deliver(&[signal("early only")]);
         assert!(followers.ask());
         let mut later = followers.follow();
-        followers.deliver(&signal("still"));
+        followers.deliver(&[signal("still")]);
         followers.live();
-        followers.deliver(&signal("1"));
+        followers.deliver(&[signal("1")]);
         followers.interrupted();
-        followers.deliver(&signal("lost"));
+        followers.deliver(&[signal("lost")]);
         followers.live();
-        followers.deliver(&signal("lost"));
+        followers.deliver(&[signal("lost")]);
         stands(&followers);
-        followers.deliver(&signal("2"));
+        followers.deliver(&[signal("2")]);
         assert_eq!(heard(&mut early), "live early only still 1 interrupted live 2");
         assert_eq!(heard(&mut late), "live 1 interrupted live 2");
         assert_eq!(heard(&mut later), "live 2", "it came after the question");
@@ -215,7 +224,7 @@ mod tests {
         stands(&followers);
         let mut quickly = String::new();
         for number in 1..=4 {
-            let overflowed = followers.deliver(&signal(&number.to_string()));
+            let overflowed = followers.deliver(&[signal(&number.to_string())]);
             assert_eq!(overflowed, usize::from(number == 3), "at {number}");
             quickly += &(heard(&mut quick) + " ");
         }
@@ -226,7 +235,7 @@ mod tests {
         assert_eq!(heard(&mut slow), "live 1 2 interrupted");
         followers.go_on();
         assert!(followers.lagging().is_none());
-        followers.deliver(&signal("5"));
+        followers.deliver(&[signal("5")]);
         assert_eq!(heard(&mut slow), "live 5");
         assert_eq!(heard(&mut quick), "5");
     }
@@ -240,7 +249,7 @@ mod tests {
             followers.interrupted();
             stands(&followers);
         }
-        followers.deliver(&signal("lost"));
+        followers.deliver(&[signal("lost")]);
         assert_eq!(heard(&mut slow), "live interrupted live interrupted");
         followers.interrupted();
         stands(&followers);
@@ -255,7 +264,7 @@ mod tests {
         drop(followers.follow());
         let mut stays = followers.follow();
         stands(&followers);
-        followers.deliver(&signal("1"));
+        followers.deliver(&[signal("1")]);
         assert_eq!(followers.inner.lock().all.len(), 1);
         followers.close();
         assert_eq!(heard(&mut stays), "live 1");

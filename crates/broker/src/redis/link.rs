@@ -8,7 +8,7 @@ mod sentinel;
 
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf, Bytes, BytesMut};
 use redis::{Cmd, ConnectionAddr, Value};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf},
@@ -166,17 +166,31 @@ impl Replies {
             if let Some(reply) = self.next_read()? {
                 return Ok(reply);
             }
-            if self.inbox.is_empty() && self.inbox.capacity() > 4 * READ_AT_ONCE {
-                // One huge reply must not hold its memory for ever.
-                self.inbox = BytesMut::new();
-            }
-            self.inbox.reserve(READ_AT_ONCE);
-            match self.socket.read_buf(&mut self.inbox).await {
-                Ok(0) => return Err(lost("Redis closed the connection")),
-                Ok(_) => {}
-                Err(error) => return Err(lost(error)),
-            }
+            self.read_more().await?;
         }
+    }
+
+    /// Waits until more was read. Nothing is lost if the future is dropped.
+    pub(super) async fn read_more(&mut self) -> Result<(), Error> {
+        if self.inbox.is_empty() && self.inbox.capacity() > 4 * READ_AT_ONCE {
+            // One huge reply must not hold its memory for ever.
+            self.inbox = BytesMut::new();
+        }
+        self.inbox.reserve(READ_AT_ONCE);
+        match self.socket.read_buf(&mut self.inbox).await {
+            Ok(0) => Err(lost("Redis closed the connection")),
+            Ok(_) => Ok(()),
+            Err(error) => Err(lost(error)),
+        }
+    }
+
+    /// What the next reply publishes, if it does and was read already. It has memory of its own,
+    /// so that what is kept of it doesn't keep all that was read with it.
+    pub(super) fn next_read_message(&mut self) -> Option<Bytes> {
+        let message = framing::message(&self.inbox)?;
+        let payload = Bytes::copy_from_slice(&self.inbox[message.clone()]);
+        self.inbox.advance(message.end + 2);
+        Some(payload)
     }
 
     /// The next reply, if it was read already.

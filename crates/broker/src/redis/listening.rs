@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use redis::Value;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -29,7 +30,7 @@ pub(super) struct Listening {
 /// What comes over it.
 pub(super) enum Heard {
     /// What somebody published.
-    Message(Vec<u8>),
+    Message(Bytes),
     /// The answer to [`Listening::ask`], or to a PING that was sent to stay awake.
     Pong(Vec<u8>),
 }
@@ -65,20 +66,32 @@ impl Listening {
         self.link.requests.push(redis::cmd("PING").arg(question));
     }
 
+    /// What came along with what was heard last.
+    pub(super) fn next_read(&mut self) -> Result<Option<Heard>, Error> {
+        if let Some(message) = self.link.replies.next_read_message() {
+            return Ok(Some(Heard::Message(message)));
+        }
+        while let Some(reply) = self.link.replies.next_read()? {
+            match read(reply)? {
+                Reply::Heard(heard) => return Ok(Some(heard)),
+                Reply::Confirmed => {}
+                Reply::Unsubscribed => return Err(ended()),
+            }
+        }
+        Ok(None)
+    }
+
     /// Waits for what comes next. Nothing is lost if the future is dropped.
     pub(super) async fn next(&mut self) -> Result<Heard, Error> {
         loop {
+            if let Some(heard) = self.next_read()? {
+                return Ok(heard);
+            }
             let Self { link, heard_at, ping_at } = self;
             tokio::select! {
-                reply = link.replies.next() => {
+                read = link.replies.read_more() => {
+                    read?;
                     *heard_at = Instant::now();
-                    match read(reply?)? {
-                        Reply::Heard(heard) => return Ok(heard),
-                        Reply::Confirmed => {}
-                        Reply::Unsubscribed => {
-                            return Err(Error::Unavailable("Redis ended the subscription".into()));
-                        }
-                    }
                 }
                 written = link.requests.write(), if !link.requests.is_empty() => written?,
                 () = sleep_until(*heard_at + SILENCE_MAX) => {
@@ -93,6 +106,10 @@ impl Listening {
             }
         }
     }
+}
+
+fn ended() -> Error {
+    Error::Unavailable("Redis ended the subscription".into())
 }
 
 enum Reply {
@@ -112,7 +129,7 @@ fn read(reply: Value) -> Result<Reply, Error> {
     let Some(Value::BulkString(kind)) = values.next() else { return strange() };
     match (kind.as_slice(), values.next(), values.next()) {
         (b"message", _, Some(Value::BulkString(payload))) => {
-            Ok(Reply::Heard(Heard::Message(payload)))
+            Ok(Reply::Heard(Heard::Message(payload.into())))
         }
         (b"subscribe", _, Some(Value::Int(_))) => Ok(Reply::Confirmed),
         (b"unsubscribe", ..) => Ok(Reply::Unsubscribed),

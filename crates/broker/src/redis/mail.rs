@@ -95,7 +95,7 @@ async fn take(shared: &Shared, mut listening: Listening, sender: &Sender<Bytes>)
     loop {
         match listening.next().await {
             Ok(Heard::Message(message)) => {
-                if sender.try_send(message.into()).is_err() {
+                if sender.try_send(message).is_err() {
                     shared.counters.mail_dropped.add(1);
                 }
             }

@@ -101,7 +101,7 @@ async fn check_server(shared: &Shared, link: &mut Link) -> Result<(), Error> {
     let of = |name: &str| {
         about.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
     };
-    judge_server(of("redis_version"), of("role"), policy.as_deref())?;
+    judge_server(of("redis_version"), of("arch_bits"), of("role"), policy.as_deref())?;
     if policy.is_none() && first_time(&shared.said.policy_unknown) {
         warn!("CONFIG GET is not permitted: make sure that maxmemory-policy is noeviction");
     }
@@ -123,6 +123,7 @@ async fn setting(link: &mut Link, question: &redis::Cmd) -> Result<Option<String
 /// Whether the log may be kept there; what is not known is not held against it.
 fn judge_server(
     version: Option<&str>,
+    bits: Option<&str>,
     role: Option<&str>,
     policy: Option<&str>,
 ) -> Result<(), Error> {
@@ -133,6 +134,9 @@ fn judge_server(
         if parsed < OLDEST {
             return refuse(format!("it is Redis {version}, and 6.2 or newer is needed"));
         }
+    }
+    if bits == Some("32") {
+        return refuse("it is a Redis of 32 bits, and one of 64 is needed".into());
     }
     if role == Some("slave") {
         return refuse("it is a replica, and takes no entries".into());
@@ -153,10 +157,13 @@ mod tests {
 
     #[test]
     fn servers_are_judged() {
-        let refused = |version, role, policy| match judge_server(version, role, policy) {
+        let judge = |version, bits, role, policy| match judge_server(version, bits, role, policy) {
             Ok(()) => String::new(),
             Err(why) => why.to_string(),
         };
+        let refused = |version, role, policy| judge(version, Some("64"), role, policy);
+        assert!(judge(None, Some("32"), None, None).contains("32 bits"));
+        assert_eq!(judge(None, None, None, None), "");
         for (version, role, policy, expected) in [
             (Some("7.0.15"), Some("master"), Some("noeviction"), ""),
             (None, None, None, ""),

@@ -22,7 +22,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::tail::Kept;
 use crate::{Delivery, Epoch, Head, Record};
@@ -52,40 +52,41 @@ impl From<Delivery> for Decoded {
     }
 }
 
-/// Reads whatever came over the channel.
+/// Reads whatever came over the channel. What an entry or a signal carries is not copied.
 pub(super) fn decode(publication: Bytes) -> Result<Decoded, Undecodable> {
-    let mut rest = publication;
-    let kind = rest.get(..3).ok_or(Undecodable)?;
-    match kind {
+    let mut reading = Reading::of(&publication);
+    match reading.take(3)? {
         b"1e " => {
-            let _ = rest.split_to(3);
-            let epoch = epoch(rest.get(..16).ok_or(Undecodable)?)?;
-            if rest.get(16) != Some(&b' ') {
+            let epoch = epoch(reading.take(16)?)?;
+            if reading.take(1)? != b" " {
                 return Err(Undecodable);
             }
-            let record = record(&rest.split_off(17))?;
-            Ok(Delivery::Entry(epoch, Arc::new(record)).into())
+            let room = reading.room()?;
+            let (record, left) = reading.body(room)?;
+            let record = Arc::new(Record { bytes: last(publication, left), ..record });
+            Ok(Delivery::Entry(epoch, record).into())
         }
         b"1r " => {
-            let (line, mut rest) = split_line(&rest)?;
-            let mut words = words(&line[3..])?;
-            let epoch = epoch(words.next().ok_or(Undecodable)?.as_bytes())?;
-            let tombstone = Some(take(&mut rest, number(words.next())?)?);
-            let delivery = Delivery::Entry(epoch, Arc::new(record(&rest)?));
-            Ok(Decoded { delivery, tombstone })
+            let epoch = epoch(reading.word()?)?;
+            let length = reading.number()?;
+            reading.end_line()?;
+            let tombstone = publication.slice_ref(reading.take(length)?);
+            let room = reading.room()?;
+            let (record, left) = reading.body(room)?;
+            let record = Arc::new(Record { bytes: last(publication, left), ..record });
+            Ok(Decoded { delivery: Delivery::Entry(epoch, record), tombstone: Some(tombstone) })
         }
         b"1w " => {
-            let (line, instance) = split_line(&rest)?;
-            let mut words = words(&line[3..])?;
-            let epoch = epoch(words.next().ok_or(Undecodable)?.as_bytes())?;
-            let seq = number(words.next())?;
-            let instance = text(&instance)?;
+            let epoch = epoch(reading.word()?)?;
+            let seq = reading.number()?;
+            reading.end_line()?;
+            let instance = text(reading.rest)?;
             Ok(Delivery::Watermark { instance, head: Head { epoch, seq } }.into())
         }
         b"1s " => {
-            let (line, mut rest) = split_line(&rest)?;
-            let room = take_text(&mut rest, number(words(&line[3..])?.next())?)?;
-            Ok(Delivery::Signal { room, bytes: rest }.into())
+            let room = reading.room()?;
+            let left = reading.rest.len();
+            Ok(Delivery::Signal { room, bytes: last(publication, left) }.into())
         }
         _ => Err(Undecodable),
     }
@@ -111,36 +112,87 @@ pub(super) fn offer(kept: &Kept) -> Vec<u8> {
 }
 
 /// Reads an entry as the log keeps it.
-pub(super) fn record(record: &Bytes) -> Result<Record, Undecodable> {
-    let (line, mut rest) = split_line(record)?;
-    let room = take_text(&mut rest, number(words(&line)?.next())?)?;
-    body(room, &rest)
+pub(super) fn record(record: Bytes) -> Result<Record, Undecodable> {
+    let mut reading = Reading::of(&record);
+    let room = reading.room()?;
+    let (read, left) = reading.body(room)?;
+    Ok(Record { bytes: last(record, left), ..read })
 }
 
 /// Reads an entry as its room keeps it.
-pub(super) fn body(room: Box<str>, body: &Bytes) -> Result<Record, Undecodable> {
-    let (line, mut rest) = split_line(body)?;
-    let mut words = words(&line)?;
-    let mut next = || number(words.next());
-    let (seq, offset, at, target) = (next()?, next()?, next()?, next()?);
-    let (user_length, id_length) = (next()?, next()?);
-    let user = take_text(&mut rest, user_length)?;
-    let id = take_text(&mut rest, id_length)?;
-    let target = (target > 0).then_some(target);
-    Ok(Record { seq, offset, at, room, user, id, target, bytes: rest })
+pub(super) fn body(room: Box<str>, body: Bytes) -> Result<Record, Undecodable> {
+    let (read, left) = Reading::of(&body).body(room)?;
+    Ok(Record { bytes: last(body, left), ..read })
 }
 
-fn split_line(bytes: &Bytes) -> Result<(Bytes, Bytes), Undecodable> {
-    let end = bytes.iter().position(|byte| *byte == b'\n').ok_or(Undecodable)?;
-    Ok((bytes.slice(..end), bytes.slice(end + 1..)))
+/// What of a publication is not read yet.
+struct Reading<'a> {
+    rest: &'a [u8],
 }
 
-fn words(line: &[u8]) -> Result<std::str::Split<'_, char>, Undecodable> {
-    Ok(std::str::from_utf8(line).map_err(|_| Undecodable)?.split(' '))
+impl<'a> Reading<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    fn take<N: TryInto<usize>>(&mut self, length: N) -> Result<&'a [u8], Undecodable> {
+        let length = length.try_into().map_err(|_| Undecodable)?;
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(Undecodable)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    /// The next word of the line, with the space behind it; empty where the line has no more.
+    fn word(&mut self) -> Result<&'a [u8], Undecodable> {
+        let is_end = |byte: &u8| matches!(byte, b' ' | b'\n');
+        let end = self.rest.iter().position(is_end).ok_or(Undecodable)?;
+        let word = self.take(end)?;
+        self.rest = self.rest.strip_prefix(b" ").unwrap_or(self.rest);
+        Ok(word)
+    }
+
+    fn number(&mut self) -> Result<u64, Undecodable> {
+        let word = self.word()?;
+        if word.is_empty() {
+            return Err(Undecodable);
+        }
+        let digit = |number: u64, byte: &u8| {
+            let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+            number.checked_mul(10)?.checked_add(digit)
+        };
+        word.iter().try_fold(0, digit).ok_or(Undecodable)
+    }
+
+    /// Skips what a later release may have added.
+    fn end_line(&mut self) -> Result<(), Undecodable> {
+        let end = self.rest.iter().position(|byte| *byte == b'\n').ok_or(Undecodable)?;
+        self.take(end + 1).map(drop)
+    }
+
+    fn room(&mut self) -> Result<Box<str>, Undecodable> {
+        let length = self.number()?;
+        self.end_line()?;
+        text(self.take(length)?)
+    }
+
+    /// Reads the body of an entry up to its bytes, and says how many those are.
+    fn body(mut self, room: Box<str>) -> Result<(Record, usize), Undecodable> {
+        let mut next = || self.number();
+        let (seq, offset, at, target) = (next()?, next()?, next()?, next()?);
+        let (user_length, id_length) = (next()?, next()?);
+        self.end_line()?;
+        let user = text(self.take(user_length)?)?;
+        let id = text(self.take(id_length)?)?;
+        let target = (target > 0).then_some(target);
+        let record = Record { seq, offset, at, room, user, id, target, bytes: Bytes::new() };
+        Ok((record, self.rest.len()))
+    }
 }
 
-fn number(word: Option<&str>) -> Result<u64, Undecodable> {
-    word.ok_or(Undecodable)?.parse().map_err(|_| Undecodable)
+/// What it ends with.
+fn last(mut of: Bytes, length: usize) -> Bytes {
+    of.advance(of.len() - length);
+    of
 }
 
 fn text(bytes: &[u8]) -> Result<Box<str>, Undecodable> {
@@ -149,18 +201,6 @@ fn text(bytes: &[u8]) -> Result<Box<str>, Undecodable> {
 
 fn epoch(bytes: &[u8]) -> Result<Epoch, Undecodable> {
     std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok()).ok_or(Undecodable)
-}
-
-fn take_text(rest: &mut Bytes, length: u64) -> Result<Box<str>, Undecodable> {
-    text(&take(rest, length)?)
-}
-
-fn take(rest: &mut Bytes, length: u64) -> Result<Bytes, Undecodable> {
-    let length = usize::try_from(length).map_err(|_| Undecodable)?;
-    if length > rest.len() {
-        return Err(Undecodable);
-    }
-    Ok(rest.split_to(length))
 }
 
 #[cfg(test)]

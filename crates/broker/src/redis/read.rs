@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::sleep;
 
 use super::{
@@ -119,7 +118,7 @@ pub(super) async fn partition(
     let first = fields.number()?;
     let mut records = Vec::new();
     for record in fields.list()? {
-        records.push(publication::record(&Bytes::from(record)).map_err(unreadable)?);
+        records.push(publication::record(record.into()).map_err(unreadable)?);
     }
     // What was redacted comes behind the rest.
     records.sort_by_key(|record| record.seq);
@@ -215,7 +214,7 @@ fn chained(room: &str, page: Vec<Vec<u8>>) -> Result<Vec<Record>, Error> {
 }
 
 pub(super) fn read_body(room: &str, body: Vec<u8>) -> Result<Record, Error> {
-    publication::body(room.into(), &Bytes::from(body)).map_err(unreadable)
+    publication::body(room.into(), body.into()).map_err(unreadable)
 }
 
 fn unreadable(error: publication::Undecodable) -> Error {

@@ -22,25 +22,38 @@ local function bury(key, score, olds, tomb)
   return write({ 'ZREM', key, tomb }, 'ZADD', key, score, tomb)
 end
 
-local function write_room(keys, head, room, was, entry)
-  if was.first <= was.offset then
-    return write({ 'HSET', keys.room, 'offset', was.offset, 'seq', was.seq },
-      'HSET', keys.room, 'offset', entry.offset, 'seq', entry.seq)
-  end
-  local taken_back_by = { 'DEL', keys.room }
-  if room then
-    taken_back_by = { 'HSET', keys.room, 'offset', was.offset, 'seq', was.seq, 'first_at', 0 }
-  end
-  was.first_at = entry.at
-  return write(taken_back_by, 'HSET', keys.room, 'epoch', head.life, 'offset', entry.offset,
-    'seq', entry.seq, 'first', was.first, 'first_at', entry.at, 'ids_from', was.ids_from)
-end
-
 -- Writes a time of the room, and lets it be taken back to what it was.
 local function write_time(key, name, before, ...)
   local taken_back_by = { 'ZREM', key, name }
   if before then taken_back_by = { 'ZADD', key, before, name } end
   return write(taken_back_by, 'ZADD', key, ...)
+end
+
+local function write_room(keys, head, room, was, offset, seq, at)
+  if was.first <= was.offset then
+    return write({ 'HSET', keys.room, 'offset', was.offset, 'seq', was.seq },
+      'HSET', keys.room, 'offset', offset, 'seq', seq)
+  end
+  local taken_back_by = { 'DEL', keys.room }
+  if room then
+    taken_back_by = { 'HSET', keys.room, 'offset', was.offset, 'seq', was.seq, 'first_at', 0 }
+  end
+  was.first_at = tonumber(at)
+  return write(taken_back_by, 'HSET', keys.room, 'epoch', head.life, 'offset', offset,
+    'seq', seq, 'first', was.first, 'first_at', at, 'ids_from', was.ids_from)
+end
+
+-- Lists the room by the time of its newest entry. What it was listed by is asked first only where
+-- that can't be found out from the entry before.
+local function write_listed(keys, was, name, at)
+  if was.first > was.offset then
+    return write_time(keys.rooms, name, redis.call('ZSCORE', keys.rooms, name), at, name)
+  end
+  local function before()
+    local newest = bodies(keys, was.offset, was.offset)[was.offset]
+    return { 'ZADD', keys.rooms, newest and parse(newest).at or at, name }
+  end
+  return write(before, 'ZADD', keys.rooms, at, name)
 end
 
 local function no_entries()
@@ -62,7 +75,6 @@ local function store(keys, limits, head, room, name, entry, before, bytes, tombs
     old_tombs = redis.call('ZRANGEBYSCORE', keys.redacted, target.offset, target.offset)
     old_log_tombs = redis.call('ZRANGEBYSCORE', keys.log_redacted, target.seq, target.seq)
   end
-  local listed_at = redis.call('ZSCORE', keys.rooms, name)
   local is_due = was.first > was.offset or was.ids_from > was.offset
   local due_at = is_due and redis.call('ZSCORE', keys.due, name)
   -- If it is something else, the log can't be written.
@@ -72,27 +84,28 @@ local function store(keys, limits, head, room, name, entry, before, bytes, tombs
   local function addressed(body)
     return #name .. '\n' .. name .. body
   end
+  local seq, offset, at = text(entry.seq), text(entry.offset), text(entry.at)
+  local place = offset .. '-' .. seq
+  local log_first = text(math.max(entry.seq - limits.log_entries + 1, 1))
   local body = front(entry) .. bytes
   local record = addressed(body)
   local failed = write({ 'HSET', keys.partition, 'seq', head.seq, 'at', head.at },
-      'HSET', keys.partition, 'seq', entry.seq, 'at', entry.at)
-    or write_room(keys, head, room, was, entry)
-    or write_time(keys.rooms, name, listed_at, entry.at, name)
+      'HSET', keys.partition, 'seq', seq, 'at', at)
+    or write_room(keys, head, room, was, offset, seq, at)
+    or write_listed(keys, was, name, at)
     or write(before and { 'HSET', keys.ids, id_name, before } or { 'HDEL', keys.ids, id_name },
-      'HSET', keys.ids, id_name,
-      string.format('%.0f %.0f %.0f ', entry.offset, entry.seq, entry.at) .. entry.content)
+      'HSET', keys.ids, id_name, offset .. ' ' .. seq .. ' ' .. at .. ' ' .. entry.content)
     or (is_due and write_time(keys.due, name, due_at, 'LT',
       entry.at + math.min(limits.id_window, limits.room_age) + 1, name))
-    or (entry.target > 0 and write({ 'ZREM', keys.targets, entry.offset },
-      'ZADD', keys.targets, entry.target, entry.offset))
+    or (entry.target > 0 and write({ 'ZREM', keys.targets, offset },
+      'ZADD', keys.targets, entry.target, offset))
     or (target and bury(keys.redacted, target.offset, old_tombs, target.body))
     or (target and target.seq >= head.log_first
       and bury(keys.log_redacted, target.seq, old_log_tombs, addressed(target.body)))
     -- Of the streams the log comes last: if it is broken, the room's alone must be mended.
-    or write({ 'XDEL', keys.entries, place_in_room(entry) },
-      'XADD', keys.entries, place_in_room(entry), 'prev', was.seq, 'e', body)
-    or write(nil, 'XADD', keys.log, 'MINID', '~', math.max(entry.seq - limits.log_entries + 1, 1),
-      text(entry.seq) .. '-0', 'e', record)
+    or write({ 'XDEL', keys.entries, place },
+      'XADD', keys.entries, place, 'prev', text(was.seq), 'e', body)
+    or write(nil, 'XADD', keys.log, 'MINID', '~', log_first, seq .. '-0', 'e', record)
   if failed then
     -- Lets the room's next entry take the same place.
     redis.pcall('XSETID', keys.entries, place_in_room(was))

@@ -89,6 +89,7 @@ impl Subscription {
     /// Delivers what comes until the connection is lost. Says why it was.
     async fn deliver_all(&self, mut listening: Listening) -> Error {
         let mut asked = false;
+        let mut batch = Vec::new();
         loop {
             if !asked && self.followers.ask() {
                 listening.ask(QUESTION);
@@ -96,16 +97,17 @@ impl Subscription {
             }
             let lagging = self.followers.lagging();
             tokio::select! {
-                heard = listening.next() => match heard {
-                    Ok(Heard::Message(payload)) => self.publish(payload),
-                    Ok(Heard::Pong(said)) => {
-                        if said == QUESTION {
-                            self.followers.live();
-                            asked = false;
-                        }
+                heard = listening.next() => {
+                    let answered = heard.and_then(|heard| {
+                        self.hear_all(heard, &mut listening, &mut batch)
+                    });
+                    // What came before the connection broke is delivered all the same.
+                    self.deliver(&mut batch);
+                    match answered {
+                        Ok(answered) => asked &= !answered,
+                        Err(why) => return why,
                     }
-                    Err(why) => return why,
-                },
+                }
                 () = self.added.notified() => {}
                 () = self.room_in(lagging.as_ref()), if lagging.is_some() => {
                     self.followers.go_on();
@@ -122,24 +124,56 @@ impl Subscription {
         }
     }
 
-    fn publish(&self, payload: Vec<u8>) {
+    /// Takes what was heard and all that was read with it, so that it is handed on together. Says
+    /// whether the question was answered.
+    fn hear_all(
+        &self,
+        first: Heard,
+        listening: &mut Listening,
+        batch: &mut Vec<Delivery>,
+    ) -> Result<bool, Error> {
+        let (mut next, mut answered) = (Some(first), false);
+        while let Some(heard) = next {
+            match heard {
+                Heard::Message(payload) => batch.extend(self.read(payload)),
+                Heard::Pong(said) => {
+                    if said == QUESTION {
+                        // What was published before is not for those who have asked.
+                        self.deliver(batch);
+                        self.followers.live();
+                        answered = true;
+                    }
+                }
+            }
+            next = listening.next_read()?;
+        }
+        Ok(answered)
+    }
+
+    fn read(&self, payload: Bytes) -> Option<Delivery> {
         let length = payload.len();
-        match publication::decode(Bytes::from(payload)) {
+        match publication::decode(payload) {
             Ok(Decoded { delivery, tombstone }) => {
                 if let Delivery::Entry(epoch, record) = &delivery {
                     self.shared.partitions[self.partition].heard(*epoch, record, tombstone);
                 }
-                let overflowed = self.followers.deliver(&delivery);
-                if overflowed > 0 {
-                    self.shared.counters.followers_overflowed.add(overflowed);
-                    warn!(overflowed, "a follower's queue is full: it is interrupted");
-                }
+                Some(delivery)
             }
             Err(error) => {
                 // Anybody may publish on the channel, so this must not fill the log.
                 self.shared.counters.publications_undecodable.add(1);
                 debug!(%error, length, channel = self.channel(), "ignored a publication");
+                None
             }
+        }
+    }
+
+    fn deliver(&self, batch: &mut Vec<Delivery>) {
+        let overflowed = self.followers.deliver(batch);
+        batch.clear();
+        if overflowed > 0 {
+            self.shared.counters.followers_overflowed.add(overflowed);
+            warn!(overflowed, "a follower's queue is full: it is interrupted");
         }
     }
 }

@@ -2,10 +2,7 @@
 //! that it had acknowledged, and of the rooms that it made or read of. A Redis that takes over may
 //! lack some, and gets them back from here.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 
@@ -30,7 +27,8 @@ pub(super) struct Tail {
     epoch: Option<Epoch>,
     /// The newest seq that is known to have been given.
     newest: u64,
-    kept: BTreeMap<u64, Kept>,
+    /// Ascending by seq. Nearly all come in that order; what was acknowledged may come late.
+    kept: VecDeque<Kept>,
     bytes: usize,
     /// The latest ones that were made or read of, with what is known of them.
     rooms: VecDeque<(Box<str>, Bytes)>,
@@ -64,14 +62,15 @@ impl Tail {
     pub(super) fn keep(&mut self, epoch: Epoch, record: Arc<Record>, tombstone: Option<Bytes>) {
         let seq = record.seq;
         self.reach(Head { epoch, seq });
-        if self.kept.contains_key(&seq) {
+        let place = self.place_of(seq);
+        if self.kept.get(place).is_some_and(|kept| kept.record.seq == seq) {
             return;
         }
         let kept = Kept { record, tombstone };
         self.bytes += kept.cost();
-        self.kept.insert(seq, kept);
+        self.kept.insert(place, kept);
         while self.kept.len() > ENTRIES_MAX || self.bytes > BYTES_MAX {
-            let Some((_, oldest)) = self.kept.pop_first() else { return };
+            let Some(oldest) = self.kept.pop_front() else { return };
             self.bytes -= oldest.cost();
         }
     }
@@ -122,7 +121,15 @@ impl Tail {
         if self.epoch != Some(head.epoch) {
             return Vec::new();
         }
-        self.kept.range(head.seq..).map(|(_, kept)| kept.clone()).collect()
+        self.kept.range(self.place_of(head.seq)..).cloned().collect()
+    }
+
+    /// Where the entry of a seq is, or belongs.
+    fn place_of(&self, seq: u64) -> usize {
+        if self.kept.back().is_none_or(|newest| newest.record.seq < seq) {
+            return self.kept.len();
+        }
+        self.kept.partition_point(|kept| kept.record.seq < seq)
     }
 }
 

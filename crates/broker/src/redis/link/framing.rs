@@ -1,5 +1,7 @@
 //! Finds where a reply of Redis ends. The reply itself is read by the client library, which wants
-//! to have all of it.
+//! to have all of it; but publications are read here.
+
+use std::ops::Range;
 
 /// The longest text inside a reply; Redis' own default for a value.
 const TEXT_MAX: usize = 512 << 20;
@@ -9,6 +11,12 @@ const VALUES_MAX: usize = 1 << 20;
 
 /// The longest line that says what follows; errors can be long.
 const LINE_MAX: usize = 64 << 10;
+
+/// How a publication begins.
+const MESSAGE: &[u8] = b"*3\r\n$7\r\nmessage\r\n";
+
+/// Digits of the longest text's length.
+const DIGITS_MAX: usize = 9;
 
 /// What can't be a reply.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +58,24 @@ pub(super) fn reply_length(bytes: &[u8]) -> Result<Option<usize>, Malformed> {
     Ok((at <= bytes.len()).then_some(at))
 }
 
+/// Where the payload is, if a whole publication comes first. It is what an instance reads most, so
+/// it has a way of its own; whatever looks otherwise takes the long one.
+pub(super) fn message(bytes: &[u8]) -> Option<Range<usize>> {
+    let mut at = MESSAGE.len();
+    bytes.starts_with(MESSAGE).then_some(())?;
+    let mut text = || {
+        let line = bytes.get(at..)?.strip_prefix(b"$")?;
+        let digits = line.iter().take(DIGITS_MAX + 1).position(|byte| *byte == b'\r')?;
+        let length = count(&line[..digits], TEXT_MAX).ok()??;
+        let start = at + 1 + digits + 2;
+        at = start + length + 2;
+        let is_whole = line[digits..].starts_with(b"\r\n") && bytes.get(at - 2..at)? == b"\r\n";
+        is_whole.then_some(start..start + length)
+    };
+    let _channel = text()?;
+    text()
+}
+
 /// A length; nothing where it is -1, which stands for nil.
 fn count(digits: &[u8], max: usize) -> Result<Option<usize>, Malformed> {
     if digits == b"-1" {
@@ -86,6 +112,39 @@ mod tests {
             assert_eq!(reply_length(bytes), Ok(Some(bytes.len())), "{reply:?}");
             let followed = [bytes, b"+next"].concat();
             assert_eq!(reply_length(&followed), Ok(Some(bytes.len())), "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn publications_are_read_when_they_are_whole() {
+        for (reply, payload) in [
+            ("*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$2\r\n\r\n\r\n", "\r\n"),
+            ("*3\r\n$7\r\nmessage\r\n$0\r\n\r\n$0\r\n\r\n", ""),
+            ("*3\r\n$7\r\nmessage\r\n$10\r\npalabre:x0\r\n$12\r\nsome payload\r\n", "some payload"),
+        ] {
+            let bytes = reply.as_bytes();
+            for cut in 0..bytes.len() {
+                assert_eq!(message(&bytes[..cut]), None, "{reply:?} cut at {cut}");
+            }
+            let followed = [bytes, b"*3\r\n$7\r\nmess"].concat();
+            let found = message(&followed).expect("it is whole");
+            assert_eq!(&followed[found.clone()], payload.as_bytes());
+            assert_eq!(Ok(Some(found.end + 2)), reply_length(&followed), "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_publication_takes_the_long_way() {
+        for reply in [
+            "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n",
+            "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n:1\r\n",
+            "*3\r\n$7\r\nmessage\r\n$-1\r\n$1\r\nc\r\n",
+            "*3\r\n$7\r\nmessage\r\n$1\r\ncc\r\n$1\r\nc\r\n",
+            "*3\r\n$7\r\nmessage\r\n$1 \r\nc\r\n$1\r\nc\r\n",
+            "*3\r\n$7\r\nmessage\r\n$0000000000000000000001\r\nc\r\n$1\r\nc\r\n",
+            "*2\r\n$4\r\npong\r\n$4\r\nlive\r\n",
+        ] {
+            assert_eq!(message(reply.as_bytes()), None, "{reply:?}");
         }
     }
 

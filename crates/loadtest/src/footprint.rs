@@ -5,8 +5,8 @@ use std::fs;
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 
-/// Clock ticks in a second in `/proc`: fixed for all of Linux's user space.
-const TICKS_PER_SECOND: f64 = 100.0;
+use crate::clock::{cpu_us_of, thread_cpu_us};
+use crate::plan::Effort;
 
 /// Resident memory of the server processes, in bytes.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -17,6 +17,8 @@ pub struct Memory {
     pub connected: u64,
     /// After the last delivery, with the clients still connected.
     pub after: u64,
+    /// The most that was seen from the first client to the last delivery.
+    pub peak: u64,
     /// The growth from `before` to `connected`, for each client.
     pub per_connection: u64,
 }
@@ -27,20 +29,50 @@ pub(crate) fn memory(pids: &[u32]) -> anyhow::Result<Option<u64>> {
     Ok(if pids.is_empty() { None } else { Some(sum?) })
 }
 
-/// CPU seconds that these processes have used; none for no processes.
-pub(crate) fn cpu_seconds(pids: &[u32]) -> anyhow::Result<Option<f64>> {
-    let sum: anyhow::Result<f64> = pids.iter().map(|pid| cpu_of(*pid)).sum();
+/// The most resident memory that these processes ever had, in bytes; none for no processes.
+pub(crate) fn high_water(pids: &[u32]) -> anyhow::Result<Option<u64>> {
+    let sum: anyhow::Result<u64> = pids.iter().map(|pid| field_of(*pid, "VmHWM:")).sum();
     Ok(if pids.is_empty() { None } else { Some(sum?) })
 }
 
-fn memory_of(pid: u32) -> anyhow::Result<u64> {
-    resident(&read(pid, "status")?).with_context(|| format!("--pid {pid}: no VmRSS"))
+/// CPU microseconds that these processes have used; none for no processes.
+pub(crate) fn cpu_us(pids: &[u32]) -> anyhow::Result<Option<u64>> {
+    let of = |pid: &u32| {
+        cpu_us_of(*pid).with_context(|| format!("--pid {pid}: its CPU time can't be read"))
+    };
+    let sum: anyhow::Result<u64> = pids.iter().map(of).sum();
+    Ok(if pids.is_empty() { None } else { Some(sum?) })
 }
 
-fn cpu_of(pid: u32) -> anyhow::Result<f64> {
-    ticks(&read(pid, "stat")?)
-        .map(|ticks| ticks as f64 / TICKS_PER_SECOND)
-        .with_context(|| format!("--pid {pid}: no CPU time"))
+/// What the calling thread has spent so far.
+pub(crate) fn own_effort(now_us: u64) -> Effort {
+    let waited_us = fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let waited_us = waited_us.and_then(|text| waited(&text)).unwrap_or(0);
+    Effort { wall_us: now_us, cpu_us: thread_cpu_us(), waited_us }
+}
+
+impl Effort {
+    /// What was spent since another moment.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            wall_us: self.wall_us.saturating_sub(before.wall_us),
+            cpu_us: self.cpu_us.saturating_sub(before.cpu_us),
+            waited_us: self.waited_us.saturating_sub(before.waited_us),
+        }
+    }
+}
+
+/// Microseconds for which a thread was ready and did not run: the second number of its schedstat.
+fn waited(schedstat: &str) -> Option<u64> {
+    schedstat.split_whitespace().nth(1)?.parse::<u64>().ok().map(|nanos| nanos / 1000)
+}
+
+fn memory_of(pid: u32) -> anyhow::Result<u64> {
+    field_of(pid, "VmRSS:")
+}
+
+fn field_of(pid: u32, name: &str) -> anyhow::Result<u64> {
+    kibibytes(&read(pid, "status")?, name).with_context(|| format!("--pid {pid}: no {name}"))
 }
 
 fn read(pid: u32, file: &str) -> anyhow::Result<String> {
@@ -51,19 +83,10 @@ fn read(pid: u32, file: &str) -> anyhow::Result<String> {
         .with_context(|| format!("--pid {pid}: there is no such process"))
 }
 
-/// `VmRSS` of a status file, in bytes.
-fn resident(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+/// A size in a status file, in bytes.
+fn kibibytes(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
-}
-
-/// `utime` and `stime` of a stat file. The name before them is in brackets and may hold anything.
-fn ticks(stat: &str) -> Option<u64> {
-    let (_, behind_name) = stat.rsplit_once(") ")?;
-    let mut fields = behind_name.split(' ').skip(11);
-    let user = fields.next()?.parse::<u64>().ok()?;
-    let system = fields.next()?.parse::<u64>().ok()?;
-    user.checked_add(system)
 }
 
 #[cfg(test)]
@@ -71,12 +94,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn status_and_stat_are_read() {
-        assert_eq!(resident("Name:\tx\nVmRSS:\t    1234 kB\nThreads:\t1\n"), Some(1234 * 1024));
-        assert_eq!(resident("Name:\tx\n"), None);
-        let stat = "7 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0 2";
-        assert_eq!(ticks(stat), Some(300));
-        assert_eq!(ticks("7 (a) S 1"), None);
+    fn status_and_schedstat_are_read() {
+        let status = "Name:\tx\nVmHWM:\t    2000 kB\nVmRSS:\t    1234 kB\nThreads:\t1\n";
+        assert_eq!(kibibytes(status, "VmRSS:"), Some(1234 * 1024));
+        assert_eq!(kibibytes(status, "VmHWM:"), Some(2000 * 1024));
+        assert_eq!(kibibytes("Name:\tx\n", "VmRSS:"), None);
+        assert_eq!(waited("156215 1688538 2\n"), Some(1688));
+        assert_eq!(waited(""), None);
     }
 
     #[test]
@@ -84,8 +108,9 @@ mod tests {
     fn own_process_has_both_and_a_missing_one_is_an_error() {
         let own = std::process::id();
         assert!(memory(&[own]).unwrap().unwrap() > 1024);
-        assert!(cpu_seconds(&[own]).unwrap().is_some());
+        assert!(cpu_us(&[own]).unwrap().is_some());
         assert!(memory(&[]).unwrap().is_none());
+        assert!(high_water(&[own]).unwrap() >= memory(&[own]).unwrap());
         let error = memory(&[u32::MAX]).unwrap_err();
         assert!(error.to_string().contains("no such process"), "{error}");
     }

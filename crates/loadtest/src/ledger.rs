@@ -1,17 +1,17 @@
-//! Who must have received what, in which order: finds what was lost, doubled or out of order.
+//! Who must have received what, in which order: finds what was lost, doubled, out of order or in
+//! the wrong room.
 //!
-//! Pure bookkeeping on message numbers; who sends and receives them is the business of `client`.
+//! Pure bookkeeping on message numbers; who sends and receives them is the business of `worker`.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
-use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 /// What the sender of a message was told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Fate {
     /// Not sent.
+    #[default]
     Unsent,
     /// No answer came yet.
     Unanswered,
@@ -21,125 +21,222 @@ pub(crate) enum Fate {
     Refused,
 }
 
-/// The messages of one run, by their numbers from 0, and the one order in which they are seen.
+/// The messages of one run, by their numbers from 0, and the order in which each room sees them.
 ///
-/// The order is that in which messages arrive anywhere for the first time. Receivers that all see
-/// the same sequence agree with it, whoever of them is ahead: whoever sees a message first has
-/// seen all those before it.
+/// The order is that in which messages of a room arrive at any of its clients for the first time.
+/// Receivers that all see the same sequence agree with it, whoever of them is ahead: whoever sees
+/// a message first has seen all those before it.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    fates: Box<[AtomicU8]>,
-    /// The place of each message in the order, plus one; 0 until it arrived anywhere.
-    places: Box<[AtomicU32]>,
-    /// The numbers in order. Locked only when a message arrives for the first time anywhere, so
-    /// that places have no gaps.
-    order: Mutex<Vec<u32>>,
+    fates: Vec<Fate>,
+    /// The place of each message in its room's order, plus one; 0 until it arrived anywhere.
+    places: Vec<u32>,
+    /// The numbers in order, for each room.
+    orders: Vec<Vec<u32>>,
+    senders: u32,
+    messages_max: u32,
 }
 
 /// What one receiver has seen so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Receiver {
+    room: u32,
+    /// The place of its first message, where that is not the room's first.
+    first: Option<u32>,
     /// The place that comes next if nothing goes wrong.
     next: u32,
     /// Places that were passed over.
     missing: BTreeSet<u32>,
-    pub(crate) tally: Tally,
 }
 
-/// What a receiver, or all of them, got.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What all receivers got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tally {
-    /// Messages, each counted once.
+    /// Messages, each counted once for each receiver.
     pub(crate) received: u64,
     /// Messages that came again.
     pub(crate) doubled: u64,
     /// Messages that came after one that others saw later.
     pub(crate) disordered: u64,
+    /// Messages of other rooms.
+    pub(crate) misdirected: u64,
     /// Acknowledged messages that never came.
     pub(crate) lost: u64,
 }
 
+/// How many messages have been acknowledged, and the numbers of those that have not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Settlement {
+    /// How many numbers were given out.
+    pub(crate) messages: u32,
+    /// Those among them that nobody needs to have received.
+    pub(crate) excused: BTreeSet<u32>,
+}
+
 impl Ledger {
-    pub(crate) fn new(messages: u32) -> Self {
+    /// For messages below `messages_max` from this many senders, who are spread over the rooms in
+    /// turn.
+    pub(crate) fn new(messages_max: u32, senders: u32, rooms: u32) -> Self {
+        let orders = vec![Vec::new(); rooms.max(1) as usize];
         Self {
-            fates: (0..messages).map(|_| AtomicU8::new(Fate::Unsent as u8)).collect(),
-            places: (0..messages).map(|_| AtomicU32::new(0)).collect(),
-            order: Mutex::default(),
+            fates: Vec::new(),
+            places: Vec::new(),
+            orders,
+            senders: senders.max(1),
+            messages_max,
+        }
+    }
+
+    /// The room that a message belongs to.
+    pub(crate) fn room_of(&self, number: u32) -> u32 {
+        match self.orders.len() as u32 {
+            1 => 0,
+            rooms => number % self.senders % rooms,
         }
     }
 
     /// Notes what became of a message; answers whether that is the first time that it says so.
-    pub(crate) fn note(&self, number: u32, fate: Fate) -> bool {
-        let Some(slot) = self.fates.get(number as usize) else { return false };
-        slot.swap(fate as u8, Ordering::Relaxed) != fate as u8
+    pub(crate) fn note(&mut self, number: u32, fate: Fate) -> bool {
+        if number >= self.messages_max {
+            return false;
+        }
+        let slot = slot_of(&mut self.fates, number);
+        let is_news = *slot != fate;
+        *slot = fate;
+        is_news
     }
 
-    fn is(&self, number: u32, fate: Fate) -> bool {
-        let slot = self.fates.get(number as usize);
-        slot.is_some_and(|slot| slot.load(Ordering::Relaxed) == fate as u8)
-    }
-
-    pub(crate) fn count(&self, fate: Fate) -> u64 {
-        (0..self.fates.len() as u32).filter(|number| self.is(*number, fate)).count() as u64
+    pub(crate) fn fate(&self, number: u32) -> Fate {
+        self.fates.get(number as usize).copied().unwrap_or_default()
     }
 
     /// How many messages arrived anywhere.
     pub(crate) fn seen(&self) -> u64 {
-        self.order.lock().len() as u64
+        self.orders.iter().map(|order| order.len() as u64).sum()
     }
 
-    /// Acknowledged messages that arrived nowhere.
-    pub(crate) fn vanished(&self) -> u64 {
-        let vanished = |number: &u32| {
-            self.is(*number, Fate::Acknowledged)
-                && self.places[*number as usize].load(Ordering::Acquire) == 0
-        };
-        (0..self.fates.len() as u32).filter(vanished).count() as u64
+    /// The numbers in the order in which a room saw them.
+    pub(crate) fn orders(&self) -> &[Vec<u32>] {
+        &self.orders
     }
 
-    fn place(&self, number: u32) -> Option<u32> {
-        let slot = self.places.get(number as usize)?;
-        if let Some(place) = slot.load(Ordering::Acquire).checked_sub(1) {
-            return Some(place);
+    /// How many messages of each room arrived nowhere although they should have.
+    pub(crate) fn vanished(&self, settlement: &Settlement) -> Vec<u64> {
+        let mut vanished = vec![0; self.orders.len()];
+        for number in (0..settlement.messages).filter(|n| !settlement.excused.contains(n)) {
+            if self.places.get(number as usize).is_none_or(|place| *place == 0) {
+                vanished[self.room_of(number) as usize] += 1;
+            }
         }
-        let mut order = self.order.lock();
-        if let Some(place) = slot.load(Ordering::Acquire).checked_sub(1) {
-            return Some(place);
+        vanished
+    }
+
+    /// Its place in its room's order.
+    fn place(&mut self, number: u32, room: u32) -> u32 {
+        let slot = slot_of(&mut self.places, number);
+        if *slot == 0 {
+            let order = &mut self.orders[room as usize];
+            order.push(number);
+            *slot = order.len() as u32;
         }
-        let place = order.len() as u32;
-        order.push(number);
-        slot.store(place + 1, Ordering::Release);
-        Some(place)
+        *slot - 1
     }
 }
 
+fn slot_of<T: Clone + Default>(slots: &mut Vec<T>, number: u32) -> &mut T {
+    let at = number as usize;
+    if at >= slots.len() {
+        slots.resize(at + 1, T::default());
+    }
+    &mut slots[at]
+}
+
 impl Receiver {
+    /// For one that is there from the first message on.
+    pub(crate) fn new(room: u32) -> Self {
+        Self { room, first: Some(0), next: 0, missing: BTreeSet::new() }
+    }
+
+    /// For one that comes later: what counts begins with the first message that it gets.
+    pub(crate) fn late(room: u32) -> Self {
+        Self { first: None, ..Self::new(room) }
+    }
+
+    pub(crate) fn room(&self) -> u32 {
+        self.room
+    }
+
     /// Takes an arrival into account; answers whether it is the first of that message here.
-    /// A number that was never given out is no arrival.
-    pub(crate) fn take(&mut self, number: u32, ledger: &Ledger) -> bool {
-        let Some(place) = ledger.place(number) else { return false };
-        if place >= self.next {
+    /// A number that is never given out is no arrival.
+    pub(crate) fn take(&mut self, number: u32, ledger: &mut Ledger, tally: &mut Tally) -> bool {
+        if number >= ledger.messages_max {
+            return false;
+        }
+        if ledger.room_of(number) != self.room {
+            tally.misdirected += 1;
+            return false;
+        }
+        let place = ledger.place(number, self.room);
+        let first = *self.first.get_or_insert_with(|| {
+            self.next = place;
+            place
+        });
+        if place == self.next {
+            self.next += 1;
+        } else if place > self.next {
             self.missing.extend(self.next..place);
             self.next = place + 1;
         } else if self.missing.remove(&place) {
-            self.tally.disordered += 1;
+            tally.disordered += 1;
+        } else if place < first {
+            tally.disordered += 1;
+            return false;
         } else {
-            self.tally.doubled += 1;
+            tally.doubled += 1;
             return false;
         }
-        self.tally.received += 1;
+        tally.received += 1;
         true
     }
 
-    /// What it got, with what was lost on the way to it. For the end, when nothing can come any
-    /// more.
-    pub(crate) fn close(self, ledger: &Ledger) -> Tally {
-        let order = ledger.order.lock();
+    /// Whether it got this message, as far as that can be known.
+    pub(crate) fn has(&self, number: u32, ledger: &Ledger) -> bool {
+        let place = ledger.places.get(number as usize).and_then(|place| place.checked_sub(1));
+        place.is_some_and(|place| place < self.next && !self.missing.contains(&place))
+    }
+
+    /// Whether it lacks something that came before its last message.
+    pub(crate) fn has_gaps(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
+    /// How many messages others have seen and this one has not.
+    pub(crate) fn behind(&self, ledger: &Ledger) -> u64 {
+        if self.first.is_none() {
+            return 0;
+        }
+        let order = ledger.orders[self.room as usize].len() as u64;
+        order.saturating_sub(u64::from(self.next)) + self.missing.len() as u64
+    }
+
+    /// How much was lost on the way to it: for the end, when nothing can come any more.
+    pub(crate) fn lost(&self, ledger: &Ledger, settlement: &Settlement, vanished: &[u64]) -> u64 {
+        let Some(first) = self.first else { return 0 };
+        let order = &ledger.orders[self.room as usize];
         let behind = order.get(self.next as usize..).unwrap_or_default();
+        let lost = self.passed_over(ledger, settlement)
+            + behind.iter().filter(|number| !settlement.excused.contains(number)).count() as u64;
+        // Of a message that arrived nowhere nobody knows whether it came before a late one.
+        let was_there_from_the_first = first == 0;
+        lost + if was_there_from_the_first { vanished[self.room as usize] } else { 0 }
+    }
+
+    /// How much of what lies before its last message was lost on the way to it: for one that has
+    /// left while messages were under way.
+    pub(crate) fn passed_over(&self, ledger: &Ledger, settlement: &Settlement) -> u64 {
+        let order = &ledger.orders[self.room as usize];
         let passed_over = self.missing.iter().filter_map(|place| order.get(*place as usize));
-        let missing = passed_over.chain(behind);
-        let lost = missing.filter(|number| ledger.is(**number, Fate::Acknowledged)).count();
-        Tally { lost: lost as u64 + ledger.vanished(), ..self.tally }
+        passed_over.filter(|number| !settlement.excused.contains(number)).count() as u64
     }
 }
 
@@ -148,89 +245,10 @@ impl Tally {
         self.received += other.received;
         self.doubled += other.doubled;
         self.disordered += other.disordered;
+        self.misdirected += other.misdirected;
         self.lost += other.lost;
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Lets clients receive these streams, in turns, and adds up what they got. Messages 0 to 4
-    /// were sent; 4 was refused.
-    fn tally<const N: usize>(streams: [&[u32]; N]) -> Tally {
-        let ledger = Ledger::new(5);
-        for number in 0..5 {
-            ledger.note(number, if number == 4 { Fate::Refused } else { Fate::Acknowledged });
-        }
-        let mut receivers: Vec<Receiver> = streams.iter().map(|_| Receiver::default()).collect();
-        for turn in 0..8 {
-            for (receiver, stream) in receivers.iter_mut().zip(streams) {
-                if let Some(number) = stream.get(turn) {
-                    receiver.take(*number, &ledger);
-                }
-            }
-        }
-        let mut sum = Tally::default();
-        for receiver in receivers {
-            sum.add(receiver.close(&ledger));
-        }
-        sum
-    }
-
-    fn counts(received: u64, doubled: u64, disordered: u64, lost: u64) -> Tally {
-        Tally { received, doubled, disordered, lost }
-    }
-
-    #[test]
-    fn same_sequence_for_all_is_clean_whatever_it_is() {
-        assert_eq!(tally([&[0, 1, 2, 3], &[0, 1, 2, 3]]), counts(8, 0, 0, 0));
-        assert_eq!(tally([&[2, 0, 3, 1], &[2, 0, 3, 1]]), counts(8, 0, 0, 0));
-    }
-
-    #[test]
-    fn refused_message_may_come_or_not() {
-        assert_eq!(tally([&[0, 1, 2, 3, 4], &[0, 1, 2, 3]]), counts(9, 0, 0, 0));
-    }
-
-    #[test]
-    fn lost_message_is_found_in_the_middle_and_at_the_end() {
-        assert_eq!(tally([&[0, 1, 2, 3], &[0, 2, 3]]), counts(7, 0, 0, 1));
-        assert_eq!(tally([&[0, 1, 2, 3], &[0, 1]]), counts(6, 0, 0, 2));
-        assert_eq!(tally([&[0, 1, 2, 3], &[]]), counts(4, 0, 0, 4));
-        assert_eq!(tally([&[0, 1, 2], &[0, 1, 2]]), counts(6, 0, 0, 2), "came nowhere at all");
-    }
-
-    #[test]
-    fn doubled_message_is_found_at_once_and_late() {
-        assert_eq!(tally([&[0, 1, 1, 2, 3], &[0, 1, 2, 3]]), counts(8, 1, 0, 0));
-        assert_eq!(tally([&[0, 1, 2, 3, 0], &[0, 1, 2, 3]]), counts(8, 1, 0, 0));
-    }
-
-    #[test]
-    fn other_order_is_found_and_is_no_loss() {
-        assert_eq!(tally([&[0, 1, 2, 3], &[0, 2, 1, 3]]), counts(8, 0, 1, 0));
-        assert!(tally([&[0, 1, 2, 3], &[3, 0, 1, 2]]).disordered > 0);
-    }
-
-    #[test]
-    fn faults_are_told_apart() {
-        assert_eq!(tally([&[0, 1, 2, 3], &[0, 2, 1, 1]]), counts(7, 1, 1, 1));
-    }
-
-    #[test]
-    fn number_that_was_never_given_out_is_no_arrival() {
-        assert_eq!(tally([&[0, 1, 2, 3, 99]]), counts(4, 0, 0, 0));
-    }
-
-    #[test]
-    fn fates_are_counted_once_each() {
-        let ledger = Ledger::new(3);
-        assert!(ledger.note(0, Fate::Unanswered));
-        assert!(ledger.note(0, Fate::Acknowledged));
-        assert!(!ledger.note(0, Fate::Acknowledged));
-        assert!(!ledger.note(3, Fate::Acknowledged), "no such message");
-        assert_eq!((ledger.count(Fate::Unsent), ledger.count(Fate::Acknowledged)), (2, 1));
-        assert_eq!((ledger.seen(), ledger.vanished()), (0, 1));
-    }
-}
+mod tests;

@@ -6,18 +6,27 @@
 
 mod args;
 mod bench;
+mod board;
 mod chaos;
-mod client;
+mod clock;
+mod crew;
 mod footprint;
+mod generator;
 mod ledger;
+mod limits;
 mod meter;
+mod pace;
 mod packet;
+mod plan;
+mod progress;
 mod report;
-mod run;
 mod target;
+mod worker;
 
 pub use args::{BenchArgs, Transport};
 pub use bench::bench;
 pub use chaos::{ChaosArgs, Fault, Scenario, Verdict, chaos};
+pub use crew::work;
 pub use footprint::Memory;
-pub use report::{Latency, Report};
+pub use generator::Generator;
+pub use report::{Connect, Latency, Point, Report};

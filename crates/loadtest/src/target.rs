@@ -1,10 +1,11 @@
 //! Where the clients connect to, and from which addresses.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs as _};
 
 use anyhow::{Context as _, bail};
-use tokio::net::{TcpSocket, TcpStream};
+use serde::{Deserialize, Serialize};
+use socket2::{Domain, Socket, Type};
 
 /// Clients that share one source address. The kernel has about 28,000 ports for each; fewer keep
 /// room for the connections that an earlier run has just closed.
@@ -13,7 +14,7 @@ const CLIENTS_PER_SOURCE: u32 = 5_000;
 /// The first of the source addresses on loopback, beside the usual one: 127.0.1.1.
 const SOURCE_BASE: u32 = u32::from_be_bytes([127, 0, 1, 1]);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Target {
     pub(crate) url: String,
     /// The value of the Host header.
@@ -25,11 +26,11 @@ pub(crate) struct Target {
 
 impl Target {
     /// Reads `http://host:port/base` and looks the host up.
-    pub(crate) async fn find(url: &str) -> anyhow::Result<Self> {
+    pub(crate) fn find(url: &str) -> anyhow::Result<Self> {
         let (host, path) = split(url).with_context(|| format!("--url {url}"))?;
         let with_port = if has_port(&host) { host.clone() } else { format!("{host}:80") };
-        let addresses: Vec<_> = tokio::net::lookup_host(with_port)
-            .await
+        let addresses: Vec<_> = with_port
+            .to_socket_addrs()
             .with_context(|| format!("--url {url}: no such host"))?
             .collect();
         let address = addresses
@@ -45,19 +46,19 @@ impl Target {
         self.address
     }
 
-    /// Connects the client with this number. On loopback the clients come from several source
-    /// addresses, since one has too few ports for them.
-    pub(crate) async fn connect(&self, client: u32) -> io::Result<TcpStream> {
-        let stream = match self.source(client) {
-            None => TcpStream::connect(self.address).await?,
-            Some(source) => {
-                let socket = TcpSocket::new_v4()?;
-                socket.bind(SocketAddr::new(source, 0))?;
-                socket.connect(self.address).await?
-            }
-        };
-        stream.set_nodelay(true)?;
-        Ok(stream)
+    /// Begins to connect the client with this number, without waiting for it. On loopback the
+    /// clients come from several source addresses, since one has too few ports for them.
+    pub(crate) fn connect(&self, client: u32) -> io::Result<TcpStream> {
+        let socket = Socket::new(Domain::for_address(self.address), Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.set_tcp_nodelay(true)?;
+        if let Some(source) = self.source(client) {
+            socket.bind(&SocketAddr::new(source, 0).into())?;
+        }
+        match socket.connect(&self.address.into()) {
+            Err(error) if !is_under_way(&error) => Err(error),
+            _ => Ok(socket.into()),
+        }
     }
 
     fn source(&self, client: u32) -> Option<IpAddr> {
@@ -65,6 +66,11 @@ impl Target {
         let many = self.address.is_ipv4() && self.address.ip().is_loopback() && block > 0;
         many.then(|| Ipv4Addr::from(SOURCE_BASE + block).into())
     }
+}
+
+fn is_under_way(error: &io::Error) -> bool {
+    let is_in_progress = error.raw_os_error() == Some(nix::errno::Errno::EINPROGRESS as i32);
+    is_in_progress || error.kind() == io::ErrorKind::WouldBlock
 }
 
 /// The host (with its port, if given) and the path of the endpoint.
@@ -108,9 +114,9 @@ mod tests {
         assert!(has_port("[::1]:80") && has_port("a:80") && !has_port("[::1]") && !has_port("a"));
     }
 
-    #[tokio::test]
-    async fn many_clients_on_loopback_share_several_sources() {
-        let target = Target::find("http://127.0.0.1:3000").await.unwrap();
+    #[test]
+    fn many_clients_on_loopback_share_several_sources() {
+        let target = Target::find("http://127.0.0.1:3000").unwrap();
         assert_eq!(target.source(0), None);
         assert_eq!(target.source(CLIENTS_PER_SOURCE - 1), None);
         assert_eq!(target.source(CLIENTS_PER_SOURCE), Some([127, 0, 1, 2].into()));

@@ -55,7 +55,7 @@ impl World {
         }
         let mut addresses = Vec::new();
         for url in &args.url {
-            addresses.push(Target::find(url).await?.address());
+            addresses.push(Target::find(url)?.address());
         }
         let gate = Gate::open(addresses.clone()).await?;
         Ok(Self { gate, addresses, instances: Vec::new(), store: None, folder: None })

@@ -23,7 +23,7 @@ pub fn main() -> ExitCode {
         Ok(Command::Demo(Demo { config, instances })) => {
             run(*config, async |config| serve::demo(config, instances).await)
         }
-        Ok(Command::Bench(args)) => bench(args),
+        Ok(Command::Bench(args)) => bench(&args),
         Ok(Command::Chaos(args)) => chaos(args),
         Ok(Command::Trace(trace)) => match on_runtime(trace.text()) {
             Ok(Ok(text)) => print(&text),
@@ -47,15 +47,19 @@ fn run(config: Config, serve: impl AsyncFnOnce(Config) -> Result<(), StartError>
 }
 
 /// A server that broke a promise is no success, so that scripts notice.
-fn bench(args: BenchArgs) -> ExitCode {
-    let as_json = args.json;
-    let report = match on_runtime(loadtest::bench(args)) {
-        Ok(Ok(report)) => report,
-        Ok(Err(error)) => return failed(&format_args!("{error:#}"), ExitCode::from(2)),
-        Err(error) => return failed(&error, ExitCode::FAILURE),
+fn bench(args: &BenchArgs) -> ExitCode {
+    if args.worker {
+        return match loadtest::work() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&format_args!("{error:#}"), ExitCode::FAILURE),
+        };
+    }
+    let report = match loadtest::bench(args) {
+        Ok(report) => report,
+        Err(error) => return failed(&format_args!("{error:#}"), ExitCode::from(2)),
     };
     let text = match serde_json::to_string(&report) {
-        Ok(json) if as_json => json,
+        Ok(json) if args.json => json,
         _ => report.to_string(),
     };
     let printed = print(&format!("{text}\n"));

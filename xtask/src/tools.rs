@@ -76,8 +76,8 @@ fn apt(root: &Path, args: &[&str]) -> Result<()> {
     shell::finish_quietly(command)
 }
 
-/// The Python client and what it needs, in a virtual environment of its own.
-fn python(folder: &Path) -> Result<()> {
+/// The packages of `requirements.txt` in a virtual environment of the folder's own.
+pub(crate) fn python(folder: &Path) -> Result<()> {
     let stamp = stamp::hash(folder, &["requirements.txt"], &[], &python_version()?)?;
     let kept = folder.join(".venv/palabre-installed");
     if stamp::is_current(&kept, &stamp) {

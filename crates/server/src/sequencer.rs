@@ -8,16 +8,21 @@ pub mod ring;
 
 use std::{sync::Arc, time::Duration};
 
-use broker::{Broker, Epoch, Head, Partition, Range, Record, follow::Followed, partition_of};
+use broker::{
+    Broker, Epoch, Head, Partition, Range,
+    follow::{Followed, Following},
+    partition_of,
+};
 use bytes::Bytes;
 use hub::{Class, CloseReason, Hub, Publication, SocketKey, Topic};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    clock::wall_ms,
     metrics::Metrics,
     pulse::Pulse,
-    trace::{By, Traces},
+    trace::{By, Heard, Traces},
 };
 use order::{Audience, Effect, Entering, Input, Order, Place, Returned, Returning, Wanted};
 
@@ -65,15 +70,19 @@ impl Sequencer {
         let (inputs, queue) = mpsc::channel(QUEUE);
         let partitions = parts.broker.partitions();
         for partition in (0..partitions).map(Partition) {
-            let followed =
-                broker::follow::follow(parts.broker.clone(), partition, tasks, stop.clone());
             let bringing = Bringing { partition, broker: parts.broker.clone(), ring: parts.ring };
-            tasks.spawn(bringing.bring(followed, inputs.clone()));
+            let (inputs, stop) = (inputs.clone(), stop.clone());
+            tasks.spawn(async move {
+                tokio::select! {
+                    () = bringing.bring(inputs) => {}
+                    () = stop.cancelled() => {}
+                }
+            });
         }
         let (reached, heads) = watch::channel(None);
         let order = Order::new(partitions, parts.ring);
         let repairing = vec![false; usize::from(partitions)];
-        let task = Task { order, reached, repairing, noted: Vec::new(), parts };
+        let task = Task { order, reached, repairing, heard: Vec::new(), parts };
         tasks.spawn(task.run(queue, stop.clone()));
         Self { inputs, heads }
     }
@@ -175,17 +184,32 @@ struct Bringing {
 }
 
 impl Bringing {
-    async fn bring(self, mut followed: mpsc::Receiver<Followed>, inputs: mpsc::Sender<Input>) {
-        while let Some(followed) = followed.recv().await {
-            if let Followed::Start(head) = followed {
+    /// Brings what the partition's follower hands on, as many at once as there are.
+    async fn bring(self, inputs: mpsc::Sender<Input>) {
+        let limits = broker::follower::Limits::default();
+        let mut following = Following::new(self.broker.clone(), self.partition, limits);
+        let mut all = Vec::new();
+        loop {
+            following.next(&mut all).await;
+            let start = all.iter().find_map(|followed| match followed {
+                Followed::Start(head) => Some(*head),
+                _ => None,
+            });
+            if let Some(head) = start {
                 let recent = prefill::newest(&*self.broker, self.partition, head, self.ring).await;
                 let recent = Input::Recent(self.partition, head.epoch, recent);
                 if inputs.send(recent).await.is_err() {
                     return;
                 }
             }
-            if inputs.send(Input::Followed(self.partition, followed)).await.is_err() {
-                return;
+            let mut left = all.len();
+            let mut bring = all.drain(..);
+            while left > 0 {
+                let Ok(places) = inputs.reserve_many(left.min(BATCH)).await else { return };
+                left -= places.len();
+                for (place, followed) in places.zip(&mut bring) {
+                    place.send(Input::Followed(self.partition, followed));
+                }
             }
         }
     }
@@ -197,8 +221,8 @@ struct Task {
     reached: watch::Sender<Option<Arc<[Head]>>>,
     /// By partition: whether what comes is read from the log.
     repairing: Vec<bool>,
-    /// What is on its way to the fan-out.
-    noted: Vec<Arc<Record>>,
+    /// Entries of this batch, until they are noted.
+    heard: Vec<Heard>,
     parts: Parts,
 }
 
@@ -213,39 +237,54 @@ impl Task {
             if taken == 0 {
                 return;
             }
+            let now = wall_ms();
             for input in inputs.drain(..) {
-                if let Input::Followed(partition, followed) = &input {
-                    self.note(*partition, followed);
+                match input {
+                    Input::Followed(partition, followed) => {
+                        self.follow(partition, followed, now, &mut effects);
+                    }
+                    input => self.order.handle(input, &mut effects),
                 }
-                self.order.handle(input, &mut effects);
             }
+            let is_for_some = self.heard.iter().any(Heard::is_for_some);
+            self.parts.metrics.entries_in.inc_by(self.heard.len() as u64);
+            let noted = self.parts.traces.received(&mut self.heard);
             self.measure();
             while !effects.is_empty() {
                 self.carry_out(&mut effects).await;
             }
-            for record in self.noted.drain(..) {
-                self.parts.traces.fanned_out(&record);
+            if is_for_some {
+                self.parts.traces.fanned_out(&noted);
             }
             self.tell_reached();
         }
     }
 
-    fn note(&mut self, partition: Partition, followed: &Followed) {
+    fn follow(
+        &mut self,
+        partition: Partition,
+        followed: Followed,
+        now: u64,
+        effects: &mut Vec<Effect>,
+    ) {
         let repairing = &mut self.repairing[usize::from(partition.0)];
-        match followed {
-            Followed::Behind => *repairing = true,
-            Followed::CaughtUp { .. } => *repairing = false,
-            Followed::Entry(epoch, record) => {
-                self.parts.metrics.entries_in.inc();
-                let by = if *repairing { By::Repaired } else { By::Live };
-                let sockets = self.order.sockets_in(&record.room);
-                self.parts.traces.received(epoch, record, by, sockets);
-                if sockets > 0 {
-                    self.noted.push(record.clone());
-                }
+        let heard = match &followed {
+            Followed::Behind => {
+                *repairing = true;
+                None
             }
-            _ => {}
-        }
+            Followed::CaughtUp { .. } => {
+                *repairing = false;
+                None
+            }
+            Followed::Entry(epoch, record) => {
+                let by = if *repairing { By::Repaired } else { By::Live };
+                Some(self.parts.traces.heard(*epoch, record, by, now))
+            }
+            _ => None,
+        };
+        let sockets = self.order.followed(partition, followed, effects);
+        self.heard.extend(heard.map(|heard| heard.handed_to(sockets)));
     }
 
     fn measure(&self) {

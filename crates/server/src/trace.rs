@@ -7,33 +7,47 @@
 
 pub mod journey;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, hash::BuildHasher, ops::Range, sync::Arc};
 
 use broker::{Appended, Epoch, Record};
+use foldhash::quality::RandomState;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::wall_ms;
 
-/// Entries whose way is known; the oldest one goes when one more comes.
+/// Entries of which is known how they were received, and as many of which how they were accepted;
+/// the oldest one goes when one more comes.
 const KNOWN_MAX: usize = 10_000;
 
 /// The way of recent entries through this instance; clones share it.
 #[derive(Clone, Default)]
-pub struct Traces(Arc<Mutex<Known>>);
+pub struct Traces {
+    known: Arc<Mutex<Known>>,
+    /// Names rooms by numbers: nearly no entry is ever asked for, so that noting one must cost
+    /// next to nothing, and no memory of its own.
+    rooms: RandomState,
+}
 
 #[derive(Default)]
 struct Known {
-    ways: HashMap<Place, Way>,
-    /// In the order in which they came.
-    order: VecDeque<Place>,
+    /// In the order in which they came, and so are the others.
+    received: VecDeque<(u64, Heard)>,
+    accepted: VecDeque<(u64, Place, Epoch, Accepted)>,
+    /// Counts all that was ever noted.
+    noted: u64,
 }
 
-/// Room and offset.
-type Place = (Box<str>, u64);
+/// A room, by its number, and an offset.
+type Place = (u64, u64);
+
+/// An entry that has just taken its place in the order of this instance.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard {
+    place: Place,
+    epoch: Epoch,
+    received: Received,
+}
 
 /// The way of one entry through one instance. Times are milliseconds since 1970 by its clock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,54 +103,102 @@ pub enum By {
     Repaired,
 }
 
+impl Heard {
+    /// Notes to how many sockets it is handed.
+    #[must_use]
+    pub fn handed_to(mut self, sockets: usize) -> Self {
+        self.received.sockets = sockets;
+        self
+    }
+
+    /// Whether anybody gets it here.
+    pub fn is_for_some(&self) -> bool {
+        self.received.sockets > 0
+    }
+}
+
 impl Traces {
     /// This instance asked the log at `asked`, and the log has just answered.
     pub fn accepted(&self, room: &str, asked: u64, at: &Appended) {
         let (answered, duplicate) = (wall_ms(), at.duplicate);
         let accepted = Accepted { asked, answered, duplicate };
-        self.change(room, at.offset, &at.epoch, |way| way.accepted = Some(accepted));
+        let place = self.place(room, at.offset);
+        let mut known = self.known.lock();
+        let number = known.count();
+        make_room(&mut known.accepted);
+        known.accepted.push_back((number, place, at.epoch, accepted));
     }
 
-    /// An entry has just taken its place in the order of this instance.
-    pub fn received(&self, epoch: &Epoch, record: &Record, by: By, sockets: usize) {
-        let (at, fanned_out) = (wall_ms(), None);
+    /// An entry as it is received at the time `at`; for nobody, as far as is known.
+    pub fn heard(&self, epoch: Epoch, record: &Record, by: By, at: u64) -> Heard {
+        let (sockets, fanned_out) = (0, None);
         let Record { seq, at: stored, .. } = *record;
         let received = Received { seq, stored, at, by, sockets, fanned_out };
-        self.change(&record.room, record.offset, epoch, |way| way.received = Some(received));
+        Heard { place: self.place(&record.room, record.offset), epoch, received }
     }
 
-    /// An entry has just been handed to the fan-out.
-    pub fn fanned_out(&self, record: &Record) {
+    /// Takes note of entries that were heard together. What is given back names them.
+    pub fn received(&self, all: &mut Vec<Heard>) -> Range<u64> {
+        let mut known = self.known.lock();
+        let first = known.noted;
+        for heard in all.drain(..) {
+            let number = known.count();
+            make_room(&mut known.received);
+            known.received.push_back((number, heard));
+        }
+        first..known.noted
+    }
+
+    /// Entries that were heard together have just been handed to the fan-out.
+    pub fn fanned_out(&self, those: &Range<u64>) {
         let now = wall_ms();
-        let place = (record.room.clone(), record.offset);
-        if let Some(way) = self.0.lock().ways.get_mut(&place)
-            && let Some(received) = &mut way.received
-        {
-            received.fanned_out = Some(now);
+        let mut known = self.known.lock();
+        let newest_first = known.received.iter_mut().rev();
+        let of_them = newest_first
+            .skip_while(|(number, _)| *number >= those.end)
+            .take_while(|(number, _)| *number >= those.start);
+        for (_, heard) in of_them.filter(|(_, heard)| heard.is_for_some()) {
+            heard.received.fanned_out = Some(now);
         }
     }
 
     /// What is known here of an entry.
     pub fn way(&self, room: &str, offset: u64) -> Option<Way> {
-        self.0.lock().ways.get(&(room.into(), offset)).cloned()
+        let wanted = self.place(room, offset);
+        let known = self.known.lock();
+        let received = known.received.iter().rev().find(|(_, heard)| heard.place == wanted);
+        let accepted = known.accepted.iter().rev().find(|(_, place, ..)| *place == wanted);
+        // Where they are of two lives of the log, what was noted last is of the present one.
+        let epoch = match (received, accepted) {
+            (Some((one, _)), Some((other, _, epoch, _))) if other > one => *epoch,
+            (Some((_, heard)), _) => heard.epoch,
+            (None, Some((_, _, epoch, _))) => *epoch,
+            (None, None) => return None,
+        };
+        Some(Way {
+            epoch: epoch.to_string(),
+            accepted: accepted.filter(|(_, _, of, _)| *of == epoch).map(|(.., accepted)| *accepted),
+            received: received
+                .filter(|(_, heard)| heard.epoch == epoch)
+                .map(|(_, heard)| heard.received),
+        })
     }
 
-    fn change(&self, room: &str, offset: u64, epoch: &Epoch, change: impl FnOnce(&mut Way)) {
-        let place: Place = (room.into(), offset);
-        let mut known = self.0.lock();
-        if !known.ways.contains_key(&place) {
-            if known.order.len() >= KNOWN_MAX
-                && let Some(oldest) = known.order.pop_front()
-            {
-                known.ways.remove(&oldest);
-            }
-            known.order.push_back(place.clone());
-        }
-        let way = known.ways.entry(place).or_default();
-        if way.epoch != epoch.as_str() {
-            *way = Way { epoch: epoch.to_string(), ..Way::default() };
-        }
-        change(way);
+    fn place(&self, room: &str, offset: u64) -> Place {
+        (self.rooms.hash_one(room), offset)
+    }
+}
+
+impl Known {
+    fn count(&mut self) -> u64 {
+        self.noted += 1;
+        self.noted - 1
+    }
+}
+
+fn make_room<T>(notes: &mut VecDeque<T>) {
+    if notes.len() >= KNOWN_MAX {
+        notes.pop_front();
     }
 }
 
@@ -154,13 +216,18 @@ mod tests {
         Epoch::from_random([byte; 16])
     }
 
+    fn received(traces: &Traces, of: u8, offset: u64, sockets: usize) -> Range<u64> {
+        let heard = traces.heard(epoch(of), &record(offset), By::Live, 9);
+        traces.received(&mut vec![heard.handed_to(sockets)])
+    }
+
     #[test]
     fn both_ends_of_a_way_are_known_whichever_comes_first() {
         let traces = Traces::default();
         let at = Appended { epoch: epoch(1), seq: 6, offset: 1, at: 7, duplicate: false };
-        traces.received(&epoch(1), &record(1), By::Live, 3);
+        let those = received(&traces, 1, 1, 3);
         traces.accepted("garden", 5, &at);
-        traces.fanned_out(&record(1));
+        traces.fanned_out(&those);
         let way = traces.way("garden", 1).unwrap();
         assert_eq!(way.accepted.map(|accepted| accepted.asked), Some(5));
         let received = way.received.unwrap();
@@ -171,14 +238,36 @@ mod tests {
     }
 
     #[test]
+    fn what_was_heard_together_is_fanned_out_together_where_it_is_for_somebody() {
+        let traces = Traces::default();
+        received(&traces, 1, 1, 1);
+        let heard = |offset, sockets| {
+            let heard = traces.heard(epoch(1), &record(offset), By::Repaired, 9);
+            heard.handed_to(sockets)
+        };
+        let those = traces.received(&mut vec![heard(2, 1), heard(3, 0), heard(4, 2)]);
+        received(&traces, 1, 5, 1);
+        traces.fanned_out(&those);
+        let is_out = |offset| {
+            let way = traces.way("garden", offset).unwrap();
+            way.received.unwrap().fanned_out.is_some()
+        };
+        assert_eq!([1, 2, 3, 4, 5].map(is_out), [false, true, false, true, false]);
+    }
+
+    #[test]
     fn another_life_of_the_log_has_other_entries() {
         let traces = Traces::default();
         let at = Appended { epoch: epoch(1), seq: 6, offset: 1, at: 7, duplicate: false };
         traces.accepted("garden", 5, &at);
-        traces.received(&epoch(2), &record(1), By::Repaired, 0);
+        received(&traces, 2, 1, 0);
         let way = traces.way("garden", 1).unwrap();
         assert_eq!(way.accepted, None);
         assert_eq!(way.epoch, epoch(2).as_str());
+        traces.accepted("garden", 5, &Appended { epoch: epoch(3), ..at });
+        let way = traces.way("garden", 1).unwrap();
+        assert_eq!((way.received, way.accepted.is_some()), (None, true));
+        assert_eq!(way.epoch, epoch(3).as_str());
     }
 
     #[test]
@@ -186,11 +275,11 @@ mod tests {
         let traces = Traces::default();
         let last = KNOWN_MAX as u64 + 10;
         for offset in 1..=last {
-            traces.received(&epoch(1), &record(offset), By::Live, 0);
+            received(&traces, 1, offset, 0);
         }
         assert_eq!(traces.way("garden", 10), None);
         assert!(traces.way("garden", 11).is_some());
         assert!(traces.way("garden", last).is_some());
-        assert_eq!(traces.0.lock().ways.len(), KNOWN_MAX);
+        assert_eq!(traces.known.lock().received.len(), KNOWN_MAX);
     }
 }

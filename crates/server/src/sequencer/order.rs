@@ -228,7 +228,9 @@ impl Order {
     /// Takes an input at its place; what follows from it is added to `effects`.
     pub fn handle(&mut self, input: Input, effects: &mut Vec<Effect>) {
         match input {
-            Input::Followed(partition, followed) => self.followed(partition, followed, effects),
+            Input::Followed(partition, followed) => {
+                self.followed(partition, followed, effects);
+            }
             Input::Recent(partition, epoch, records) => self.recent(partition, epoch, records),
             Input::Enter(entering) => self.enter(entering, effects),
             Input::Return(returning) => self.come_back(returning, effects),
@@ -254,7 +256,14 @@ impl Order {
         }
     }
 
-    fn followed(&mut self, partition: Partition, followed: Followed, effects: &mut Vec<Effect>) {
+    /// Takes what a follower handed on at its place. Says for how many sockets of this instance it
+    /// is, where it is an entry.
+    pub fn followed(
+        &mut self,
+        partition: Partition,
+        followed: Followed,
+        effects: &mut Vec<Effect>,
+    ) -> usize {
         let slot = usize::from(partition.0);
         match followed {
             Followed::Start(head) => {
@@ -265,7 +274,7 @@ impl Order {
             Followed::Entry(epoch, record) => {
                 self.heads[slot] = Some(Head { epoch, seq: record.seq });
                 let recent = self.rings[slot].push(epoch, record);
-                self.entry(&recent, effects);
+                return self.entry(&recent, effects);
             }
             Followed::Watermark { instance, .. } => {
                 effects.push(Effect::Heartbeat(partition, instance));
@@ -285,6 +294,7 @@ impl Order {
             // How the follower mends a gap is its own matter; the order only waits.
             Followed::Behind | Followed::CaughtUp { .. } => {}
         }
+        0
     }
 
     fn recent(&mut self, partition: Partition, epoch: Epoch, records: Vec<Record>) {
@@ -294,9 +304,10 @@ impl Order {
         }
     }
 
-    fn entry(&self, recent: &Recent, effects: &mut Vec<Effect>) {
+    /// Says for how many sockets it is.
+    fn entry(&self, recent: &Recent, effects: &mut Vec<Effect>) -> usize {
         let (record, head) = (recent.record(), recent.head());
-        let Some(room) = self.rooms.get(&record.room) else { return };
+        let Some(room) = self.rooms.get(&record.room) else { return 0 };
         let mut publish = |audience, frame| {
             effects.push(Effect::Publish(lasting(room.topic(audience), frame)));
         };
@@ -314,6 +325,7 @@ impl Order {
         {
             publish(Audience::StockPlain, frame);
         }
+        room.members.iter().sum()
     }
 
     /// With one partition it is the same as for who comes back later, else its cursor differs.
@@ -409,11 +421,6 @@ impl Order {
     pub fn ring_sizes(&self) -> (usize, usize) {
         let sizes = self.rings.iter().map(|ring| (ring.entries(), ring.bytes()));
         sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1))
-    }
-
-    /// How many sockets of this instance are in a room.
-    pub fn sockets_in(&self, room: &str) -> usize {
-        self.rooms.get(room).map_or(0, |room| room.members.iter().sum())
     }
 
     /// How many rooms sockets of this instance are in.

@@ -121,7 +121,10 @@ fn a_place_is_behind_all_that_was_handed_over_before() {
     run(&mut order, entry(11, "elsewhere", "hi"));
     let place = key(&mut order, Audience::Stock, Some(GENERAL)).1;
     assert_eq!(place.head_of(GENERAL).seq, 11);
-    assert_eq!(order.sockets_in(GENERAL), 2);
+    for (seq, room, sockets) in [(12, GENERAL, 2), (13, "elsewhere", 0)] {
+        let Input::Followed(_, entry) = entry(seq, room, "hi") else { unreachable!() };
+        assert_eq!(order.followed(Partition(0), entry, &mut Vec::new()), sockets);
+    }
     assert_eq!(place.cursor(), format!("{}.11", epoch()));
 }
 

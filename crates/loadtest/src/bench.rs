@@ -46,6 +46,9 @@ pub fn bench(args: &BenchArgs) -> anyhow::Result<Report> {
     }
     board.start(now_us());
     crew.tell(&Order::Start(board.start_us()))?;
+    if let Some(allowed) = board.allowed() {
+        crew.tell(&Order::Allow(allowed))?;
+    }
     until(&mut crew, &mut board, Board::is_complete)?;
     let after = Sample::take(&args.pid)?;
     let end_us = now_us() + LINGER_US;

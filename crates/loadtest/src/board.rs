@@ -148,7 +148,8 @@ impl Board {
         self.allowed().filter(|allowed| *allowed != before)
     }
 
-    fn allowed(&self) -> Option<u32> {
+    /// Messages below this number may go, where the workers are told.
+    pub(crate) fn allowed(&self) -> Option<u32> {
         self.pace.map(|pace| pace.allowed())
     }
 

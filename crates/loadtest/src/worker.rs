@@ -43,6 +43,9 @@ const SCRATCH_BYTES: usize = 64 * 1024;
 /// Connections that are looked at before the loop comes round.
 const EVENTS_MAX: usize = 1024;
 
+/// Connections after which it is looked whether a message is due.
+const EVENTS_PER_SEND: usize = 32;
+
 /// A wait that took longer than this was one, and not only a question.
 const WAIT_US_MIN: u64 = 100;
 
@@ -138,7 +141,8 @@ impl Worker {
 
     fn run(&mut self) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
-        let (mut woke_us, mut look_us) = (now_us(), 0);
+        let (mut woke_us, mut look_us, mut since_us) = (now_us(), 0, 0);
+        let mut events_before = 0;
         self.effort_at_start = own_effort(woke_us);
         while !self.is_over {
             let before_us = now_us();
@@ -149,17 +153,26 @@ impl Worker {
             self.wait(&mut events, look_us.saturating_sub(before_us), before_us)?;
             let now = now_us();
             // What is found without having waited may have been there since the last time.
+            // Where not all fitted in then, it may have been there even longer.
             let has_waited = now - before_us > WAIT_US_MIN;
-            let unread_since = if has_waited { now } else { woke_us };
-            woke_us = now;
+            let had_all = events_before < EVENTS_MAX;
+            since_us = match (has_waited, had_all) {
+                (true, _) => now,
+                (false, true) => woke_us,
+                (false, false) => since_us,
+            };
+            (woke_us, events_before) = (now, events.iter().count());
             for slot in std::mem::take(&mut self.again) {
-                self.serve(slot, Readiness::MORE, unread_since);
+                self.serve(slot, Readiness::MORE, since_us);
             }
-            for event in &events {
+            for (at, event) in events.iter().enumerate() {
+                if at % EVENTS_PER_SEND == EVENTS_PER_SEND - 1 {
+                    self.send_what_is_due()?;
+                }
                 match event.token() {
                     ALARM => {}
                     ORDERS => self.take_orders()?,
-                    Token(slot) => self.serve(slot, Readiness::of(event), unread_since),
+                    Token(slot) => self.serve(slot, Readiness::of(event), since_us),
                 }
             }
             self.send_what_is_due()?;

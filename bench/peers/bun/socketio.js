@@ -10,7 +10,7 @@ const engine = new Engine({ path: "/socket.io/" });
 io.bind(engine);
 
 io.on("connection", (socket) => {
-  socket.on("chat message", (text, _id, acknowledge) => {
+  socket.on("chat message", (text, acknowledge) => {
     io.emit("chat message", text);
     acknowledge("ok");
   });

@@ -24,7 +24,7 @@ socketio = SocketIO(app, async_mode="gevent", message_queue=options.redis)
 
 
 @socketio.on("chat message")
-def chat_message(text, _id):
+def chat_message(text):
     socketio.emit("chat message", text)
     return "ok"
 

@@ -29,7 +29,7 @@ io.engine.on("connection", (socket) => {
 });
 
 io.on("connection", (socket) => {
-  socket.on("chat message", (text, _id, acknowledge) => {
+  socket.on("chat message", (text, acknowledge) => {
     io.emit("chat message", text);
     acknowledge("ok");
   });

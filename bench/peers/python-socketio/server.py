@@ -20,7 +20,7 @@ server = socketio.AsyncServer(async_mode="asgi", client_manager=manager)
 
 
 @server.on("chat message")
-async def chat_message(_sid, text, _id):
+async def chat_message(_sid, text):
     await server.emit("chat message", text)
     return "ok"
 

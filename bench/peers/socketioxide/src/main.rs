@@ -67,11 +67,7 @@ async fn on_connect<A: Adapter>(socket: SocketRef<A>) {
     socket.on("chat message", on_message);
 }
 
-async fn on_message<A: Adapter>(
-    io: SocketIo<A>,
-    Data((text, _id)): Data<(String, String)>,
-    ack: AckSender<A>,
-) {
+async fn on_message<A: Adapter>(io: SocketIo<A>, Data(text): Data<String>, ack: AckSender<A>) {
     if let Err(error) = io.emit("chat message", &text).await {
         eprintln!("emit: {error}");
     }

@@ -1,7 +1,7 @@
 //! Names that clients choose, checked where they come in: room keys, idempotency ids, display
 //! names. A value of these types is valid by construction.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -11,8 +11,9 @@ use crate::{
 };
 
 /// A room's immutable key: 1 to 64 Unicode letters, digits, `-`, `_`, `.`; in NFC and case-folded.
+/// Clones share it: most connections are in the same few rooms.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RoomKey(Box<str>);
+pub struct RoomKey(Arc<str>);
 
 impl RoomKey {
     /// Folds and checks what a client calls a room.

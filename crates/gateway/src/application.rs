@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hub::{CloseReason, Connection, SocketKey};
 use wire::Frame;
 
-use crate::{Event, Handshake, Socket};
+use crate::{Event, Handshake, Socket, SocketId};
 
 /// A future that can be spawned.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
@@ -46,8 +46,8 @@ pub struct Connect {
     pub auth: Option<Box<str>>,
     /// The request that opened the session.
     pub handshake: Arc<Handshake>,
-    /// The socket id that the gateway has chosen: 20 characters.
-    pub sid: Box<str>,
+    /// The socket id that the gateway has chosen.
+    pub sid: SocketId,
     /// The socket's key in the hub, already attached and held.
     pub key: SocketKey,
     /// The session's outbox.
@@ -57,7 +57,7 @@ pub struct Connect {
 /// A namespace was joined.
 pub struct Accepted {
     /// Replaces the socket id that was offered, when an earlier socket comes back.
-    pub sid: Option<Box<str>>,
+    pub sid: Option<SocketId>,
     /// The private id of Socket.IO's connection state recovery; `None` leaves the key out.
     pub pid: Option<Box<str>>,
     /// Frames that go out right behind the CONNECT answer, before anything from the topics.
@@ -66,7 +66,7 @@ pub struct Accepted {
     /// fast as the client takes it, and what the topics receive waits until all of it is out.
     pub missed: Option<Frames>,
     /// The application's own state of this socket; see [`Socket::state`].
-    pub state: Arc<dyn Any + Send + Sync>,
+    pub state: Box<dyn Any + Send + Sync>,
 }
 
 /// A namespace was not joined.

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use wire::engine::Rhythm;
+
 use crate::Tag;
 
 /// Settings and limits of a [`Gateway`](crate::Gateway). The defaults are those of the
@@ -89,6 +91,12 @@ pub struct Config {
     pub peer_connections_max: usize,
     /// How long the instance that has a session may take to answer. Longer than a poll lasts.
     pub forward_timeout: Duration,
+}
+
+impl Config {
+    pub(crate) fn rhythm(&self) -> Rhythm {
+        Rhythm { interval: self.ping_interval, timeout: self.ping_timeout }
+    }
 }
 
 impl Default for Config {

@@ -9,8 +9,8 @@ use wire::engine::Query;
 /// The request that opened a session.
 #[derive(Debug)]
 pub struct Handshake {
-    /// The raw query string.
-    pub query: Box<str>,
+    /// The raw query string; borrowed where it is the usual one.
+    pub query: Cow<'static, str>,
     /// The peer's address; `None` over a Unix socket.
     pub address: Option<IpAddr>,
     /// The `Origin` header.

@@ -15,9 +15,11 @@ mod forward;
 mod internal;
 mod io;
 mod polling;
+pub(crate) mod quick;
 mod reply;
 mod upgrade;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -185,7 +187,7 @@ impl Engine {
                 let Some(place) = self.core.sessions.reserve() else {
                     return Ok(self.full());
                 };
-                let handshake = remember(request, self.peer);
+                let handshake = remember_request(request, self.peer);
                 let (session, open) = Session::open(&self.core, place, handshake, transport);
                 self.core.tasks.spawn(crate::session::poll_task(session));
                 Ok(reply::payload(open.into()))
@@ -206,13 +208,26 @@ fn is_engine_path(engine: &str, path: &str) -> bool {
     path.starts_with(engine) || engine.strip_suffix('/').is_some_and(|engine| engine == path)
 }
 
+/// The query of most handshakes over a WebSocket.
+const USUAL_QUERY: &str = "EIO=4&transport=websocket";
+
 /// Copies what a session keeps of its request: a slice would pin the HTTP library's buffer.
-fn remember(request: &Request<Incoming>, peer: Option<IpAddr>) -> Handshake {
+fn remember(query: &str, origin: Option<&str>, peer: Option<IpAddr>) -> Handshake {
     Handshake {
-        query: request.uri().query().unwrap_or_default().into(),
+        query: match query {
+            "" => Cow::Borrowed(""),
+            // What a stock client says that begins with a WebSocket.
+            USUAL_QUERY => Cow::Borrowed(USUAL_QUERY),
+            other => Cow::Owned(other.into()),
+        },
         address: peer,
-        origin: header_text(request.headers(), ORIGIN).map(Into::into),
+        origin: origin.map(Into::into),
     }
+}
+
+fn remember_request(request: &Request<Incoming>, peer: Option<IpAddr>) -> Handshake {
+    let query = request.uri().query().unwrap_or_default();
+    remember(query, header_text(request.headers(), ORIGIN), peer)
 }
 
 /// The first value of a header, if it is text.

@@ -1,6 +1,8 @@
 //! Unguessable ids: 120 bits as 20 characters of the base64url alphabet. All are random, but for
 //! the first 24 of a session's where these name its instance.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -40,9 +42,31 @@ impl Sid {
     }
 }
 
-/// A new socket id.
-pub(crate) fn socket_id() -> Box<str> {
-    std::str::from_utf8(&random_id()).expect("base64 is ASCII").into()
+/// A socket's id: 20 characters of ASCII.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SocketId([u8; ID_LEN]);
+
+impl SocketId {
+    pub(crate) fn random() -> Self {
+        Self(random_id())
+    }
+
+    /// Reads an id that was a socket's before; `None` for what can't be one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = text.as_bytes().try_into().ok()?;
+        text.is_ascii().then_some(Self(id))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for SocketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
 }
 
 fn random_id() -> [u8; ID_LEN] {
@@ -59,10 +83,15 @@ mod tests {
 
     #[test]
     fn ids_are_twenty_characters_and_differ() {
-        let (first, second) = (socket_id(), socket_id());
-        assert_eq!(first.len(), ID_LEN);
-        assert!(first.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c)));
+        let (first, second) = (SocketId::random(), SocketId::random());
+        let text = first.as_str();
+        assert_eq!(text.len(), ID_LEN);
+        assert!(text.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c)));
         assert_ne!(first, second);
+        assert_eq!(SocketId::parse(text), Some(first));
+        for bad in ["", "abc", "twenty characters é"] {
+            assert_eq!(SocketId::parse(bad), None);
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use hub::{CloseReason, Hub, SocketKey};
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use tokio_util::task::TaskTracker;
 use wire::socket::{Assembler, Packet};
 
@@ -41,7 +42,7 @@ pub(crate) struct Shared {
 struct Limits {
     connect_timeout: Duration,
     attachments: usize,
-    commands: usize,
+    commands: u32,
     namespaces: usize,
     acks: usize,
 }
@@ -58,7 +59,7 @@ impl SocketLayer {
         let limits = Limits {
             connect_timeout: config.connect_timeout,
             attachments: config.max_attachments,
-            commands: config.commands_max.max(1),
+            commands: u32::try_from(config.commands_max.max(1)).unwrap_or(u32::MAX),
             namespaces: config.namespaces_max,
             acks: config.acks_max,
         };
@@ -70,13 +71,11 @@ impl EngineApplication for SocketLayer {
     fn open(&self, _session: &Arc<Session>) -> Arc<dyn EngineSession> {
         let state = State {
             assembler: Assembler::new(self.shared.limits.attachments),
-            namespaces: Vec::new(),
+            namespaces: SmallVec::new(),
             has_joined: false,
             ended: None,
             in_flight: 0,
-            waiting: VecDeque::new(),
-            reader: None,
-            idle: None,
+            behind: None,
         };
         Arc::new_cyclic(|me| Namespaces {
             me: me.clone(),
@@ -96,12 +95,20 @@ pub(crate) struct Namespaces {
 
 struct State {
     assembler: Assembler,
-    namespaces: Vec<Membership>,
+    /// Nearly every session joins one.
+    namespaces: SmallVec<[Membership; 1]>,
     /// Ends the connect timeout, once and for all.
     has_joined: bool,
     ended: Option<CloseReason>,
     /// Event futures that haven't finished.
-    in_flight: usize,
+    in_flight: u32,
+    /// None while the application keeps up.
+    behind: Option<Box<Behind>>,
+}
+
+/// What waits for the application.
+#[derive(Default)]
+struct Behind {
     /// Packets that were read before reading stopped. Bounded by what is read at once.
     waiting: VecDeque<Packet>,
     /// Whoever waits for the application to catch up.
@@ -113,11 +120,14 @@ struct State {
 /// How a session stands to a namespace.
 enum Membership {
     /// The application has not answered yet.
-    Joining(Box<str>),
+    Joining(Name),
     Joined(Arc<Socket>),
     /// The server has ended it; the client may not know yet.
-    Ended(Box<str>),
+    Ended(Name),
 }
+
+/// Boxed once more, since its pointer has two words: all memberships would pay for the second.
+type Name = Box<Box<str>>;
 
 impl Membership {
     fn namespace(&self) -> &str {
@@ -157,7 +167,7 @@ impl EngineSession for Namespaces {
         let Ok(packet) = assembled else { return Flow::Close(CloseReason::ForcedClose) };
         let Some(packet) = packet else { return Flow::Continue };
         if state.is_busy(self.shared.limits.commands) {
-            state.waiting.push_back(packet);
+            state.behind.get_or_insert_default().waiting.push_back(packet);
             return Flow::Pause;
         }
         drop(state);
@@ -168,7 +178,7 @@ impl EngineSession for Namespaces {
         loop {
             let mut state = self.state.lock();
             if state.in_flight >= self.shared.limits.commands {
-                state.reader = Some(cx.waker().clone());
+                state.behind.get_or_insert_default().reader = Some(cx.waker().clone());
                 return Poll::Pending;
             }
             let Some(packet) = state.next_waiting() else {
@@ -185,10 +195,10 @@ impl EngineSession for Namespaces {
 
     fn poll_idle(&self, _session: &Arc<Session>, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
-        if state.ended.is_some() || (state.in_flight == 0 && state.waiting.is_empty()) {
+        if state.ended.is_some() || (state.in_flight == 0 && !state.is_waited_for()) {
             return Poll::Ready(());
         }
-        state.idle = Some(cx.waker().clone());
+        state.behind.get_or_insert_default().idle = Some(cx.waker().clone());
         Poll::Pending
     }
 
@@ -208,7 +218,9 @@ impl EngineSession for Namespaces {
         let mut state = self.state.lock();
         state.ended = Some(reason);
         state.wake_idle();
-        state.waiting = VecDeque::new();
+        if let Some(behind) = &mut state.behind {
+            behind.waiting = VecDeque::new();
+        }
         let namespaces = std::mem::take(&mut state.namespaces);
         drop(state);
         let sockets: Vec<Arc<Socket>> =
@@ -222,23 +234,35 @@ impl EngineSession for Namespaces {
 }
 
 impl State {
-    fn is_busy(&self, commands_max: usize) -> bool {
-        self.in_flight >= commands_max || !self.waiting.is_empty()
+    fn is_busy(&self, commands_max: u32) -> bool {
+        self.in_flight >= commands_max || self.is_waited_for()
+    }
+
+    fn is_waited_for(&self) -> bool {
+        self.behind.as_ref().is_some_and(|behind| !behind.waiting.is_empty())
     }
 
     fn wake_idle(&mut self) {
-        if let Some(idle) = self.idle.take() {
+        if let Some(idle) = self.behind.as_mut().and_then(|behind| behind.idle.take()) {
             idle.wake();
         }
+        self.tidy();
     }
 
     fn next_waiting(&mut self) -> Option<Packet> {
-        let packet = self.waiting.pop_front();
-        if self.waiting.is_empty() {
-            // Memory is held only while something waits.
-            self.waiting = VecDeque::new();
-        }
+        let packet = self.behind.as_mut()?.waiting.pop_front();
+        self.tidy();
         packet
+    }
+
+    /// Memory is held only while something waits.
+    fn tidy(&mut self) {
+        let is_idle = |behind: &Behind| {
+            behind.waiting.is_empty() && behind.reader.is_none() && behind.idle.is_none()
+        };
+        if self.behind.as_deref().is_some_and(is_idle) {
+            self.behind = None;
+        }
     }
 
     /// Takes out a joined socket; `None` if the server was faster.

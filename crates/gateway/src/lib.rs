@@ -35,6 +35,7 @@ pub use config::{Config, Cors, Origins};
 pub use engine::{EngineApplication, EngineSession, Flow, Message};
 pub use gateway::Gateway;
 pub use handshake::Handshake;
+pub use ids::SocketId;
 pub use layer::SocketLayer;
 pub use listener::Listener;
 pub use metrics::Metrics;

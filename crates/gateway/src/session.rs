@@ -18,12 +18,12 @@ use bytes::Bytes;
 use hub::{Class, CloseReason, Connection, Stream};
 use parking_lot::Mutex;
 use wire::Frame;
-use wire::engine::{Beat, Heartbeat, Open, Packet, Transport};
+use wire::engine::{Beat, Heartbeat, Open, Packet, Rhythm, Transport};
 
 use crate::core::Core;
 use crate::ids::Sid;
 use crate::sessions::Reservation;
-use crate::timers::Place;
+use crate::timers::{Moment, Place};
 use crate::wheel::Tick;
 use crate::{EngineSession, Flow, Handshake, Message};
 
@@ -35,7 +35,7 @@ pub struct Session {
     core: Arc<Core>,
     connection: Arc<Connection>,
     handshake: Arc<Handshake>,
-    opened: Duration,
+    opened: Moment,
     application: OnceLock<Arc<dyn EngineSession>>,
     /// Held while the application is told something, so that it hears one thing at a time and
     /// nothing after the end. Locked before `state`, never while `state` is held.
@@ -55,12 +55,12 @@ struct State {
     phase: Phase,
     heartbeat: Heartbeat,
     /// The application's own deadline.
-    application_due: Option<Duration>,
+    application_due: Option<Moment>,
     /// The transport isn't read because the application is busy: a pong can't be seen, so its
     /// absence means nothing.
     paused: bool,
     /// When reading began again.
-    resumed: Option<Duration>,
+    resumed: Option<Moment>,
     timer: Option<Place>,
     /// Which gauge the session is counted in, until its end.
     counted: Option<Transport>,
@@ -108,7 +108,7 @@ impl Session {
         };
         let state = State {
             phase,
-            heartbeat: Heartbeat::new(now, config.ping_interval, config.ping_timeout),
+            heartbeat: Heartbeat::new(now, config.rhythm()),
             application_due: None,
             paused: false,
             resumed: None,
@@ -120,7 +120,7 @@ impl Session {
             core: Arc::clone(core),
             connection: core.hub.connection(),
             handshake: Arc::new(handshake),
-            opened: now,
+            opened: now.into(),
             application: OnceLock::new(),
             inbound: Mutex::default(),
             state: Mutex::new(state),
@@ -133,7 +133,7 @@ impl Session {
         let due = application.timer(&session, Duration::ZERO);
         assert!(session.application.set(application).is_ok(), "a session opens once");
         // From here on it is found, and has an end.
-        place.fill(session.sid, &session);
+        place.fill(&session);
         core.gauge(transport).inc();
         core.metrics.counts().handshakes.inc();
         session.begin(now, due);
@@ -156,12 +156,16 @@ impl Session {
 
     fn begin(self: &Arc<Self>, now: Duration, due: Option<Duration>) {
         let mut state = self.state.lock();
-        state.application_due = due.map(|due| self.opened + due);
+        state.application_due = due.map(|due| self.since_opening(due));
         let next =
             state.next_timer(state.heartbeat.deadline(), now, self.core.config.ping_interval);
         drop(state);
         let place = self.core.timers.insert(next, self);
         self.state.lock().timer = Some(place);
+    }
+
+    fn since_opening(&self, time: Duration) -> Moment {
+        (self.opened.time() + time).into()
     }
 
     fn application(&self) -> &Arc<dyn EngineSession> {
@@ -176,7 +180,8 @@ impl Session {
             return Flow::Close(reason);
         }
         let is_pong = matches!(packet, Packet::Pong(_));
-        self.state.lock().heartbeat.on_packet(self.core.clock.now(), is_pong);
+        let (now, rhythm) = (self.core.clock.now(), self.core.config.rhythm());
+        self.state.lock().heartbeat.on_packet(now, is_pong, rhythm);
         self.core.metrics.counts().packets_received.inc();
         let flow = match packet {
             Packet::Text(_) | Packet::Binary(_) if inbound.deaf => Flow::Continue,
@@ -206,7 +211,7 @@ impl Session {
         drop(inbound);
         let mut state = self.state.lock();
         state.paused = false;
-        state.resumed = Some(self.core.clock.now());
+        state.resumed = Some(self.core.clock.now().into());
         Poll::Ready(())
     }
 
@@ -228,7 +233,7 @@ impl Session {
         self.closed().is_none().then_some(())?;
         self.application_timer(now);
         let mut state = self.state.lock();
-        let beat = state.beat(now, self.core.config.ping_timeout);
+        let beat = state.beat(now, self.core.config.rhythm());
         let deadline = match beat {
             Beat::Wait(until) => until,
             _ => state.heartbeat.deadline(),
@@ -250,15 +255,15 @@ impl Session {
     }
 
     fn application_timer(self: &Arc<Self>, now: Duration) {
-        if self.state.lock().application_due.is_none_or(|due| due > now) {
+        if self.state.lock().application_due.is_none_or(|due| due.time() > now) {
             return;
         }
         let inbound = self.inbound.lock();
         if inbound.finished {
             return;
         }
-        let due = self.application().timer(self, now.saturating_sub(self.opened));
-        self.state.lock().application_due = due.map(|due| self.opened + due);
+        let due = self.application().timer(self, now.saturating_sub(self.opened.time()));
+        self.state.lock().application_due = due.map(|due| self.since_opening(due));
     }
 
     /// Notes where the timer's entry has moved.
@@ -326,7 +331,11 @@ impl Session {
     /// Forgets a finished session.
     pub(crate) fn forget(&self) {
         self.connection.discard();
-        self.core.sessions.remove(self.sid);
+        self.core.sessions.remove(&self.sid);
+    }
+
+    pub(crate) fn sid(&self) -> &Sid {
+        &self.sid
     }
 
     /// Runs something while the application is told nothing else about this session.
@@ -341,13 +350,13 @@ impl Session {
 }
 
 impl State {
-    fn beat(&mut self, now: Duration, timeout: Duration) -> Beat {
-        let beat = self.heartbeat.on_timer(now);
+    fn beat(&mut self, now: Duration, rhythm: Rhythm) -> Beat {
+        let beat = self.heartbeat.on_timer(now, rhythm);
         // While nothing is read a pong can't be seen; and then what came meanwhile is looked at
         // first.
         let blind_until = match self.resumed {
-            _ if self.paused => now + timeout,
-            Some(resumed) => resumed + timeout,
+            _ if self.paused => now + rhythm.timeout,
+            Some(resumed) => resumed.time() + rhythm.timeout,
             None => return beat,
         };
         if beat == Beat::TimedOut && now < blind_until { Beat::Wait(blind_until) } else { beat }
@@ -357,7 +366,7 @@ impl State {
     /// before that.
     fn next_timer(&self, deadline: Duration, now: Duration, interval: Duration) -> Duration {
         let next = deadline.min(now + interval);
-        self.application_due.map_or(next, |due| due.min(next))
+        self.application_due.map_or(next, |due| due.time().min(next))
     }
 }
 

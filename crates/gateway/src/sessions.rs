@@ -1,6 +1,8 @@
 //! All sessions of a gateway, by id, and how many there may be.
 
-use std::collections::HashMap;
+use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use hub::CloseReason;
@@ -20,12 +22,35 @@ pub(crate) struct Sessions {
 #[derive(Default)]
 struct Inner {
     /// The standard hasher: clients choose what is looked up here.
-    by_sid: HashMap<Sid, Arc<Session>>,
+    by_sid: HashSet<BySid>,
     /// Places promised to handshakes that aren't finished.
     reserved: usize,
     /// The gateway stops: no more sessions.
     sealed: bool,
 }
+
+/// A session, which is looked up by its id: that isn't stored twice.
+struct BySid(Arc<Session>);
+
+impl Borrow<Sid> for BySid {
+    fn borrow(&self) -> &Sid {
+        self.0.sid()
+    }
+}
+
+impl Hash for BySid {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.sid().hash(state);
+    }
+}
+
+impl PartialEq for BySid {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.sid() == other.0.sid()
+    }
+}
+
+impl Eq for BySid {}
 
 /// A place for one session. Dropping it gives the place back.
 pub(crate) struct Reservation {
@@ -50,12 +75,12 @@ impl Sessions {
 
     pub(crate) fn find(&self, sid: &str) -> Option<Arc<Session>> {
         let sid = Sid::parse(sid)?;
-        self.inner.lock().by_sid.get(&sid).cloned()
+        self.inner.lock().by_sid.get(&sid).map(|found| Arc::clone(&found.0))
     }
 
-    pub(crate) fn remove(&self, sid: Sid) {
+    pub(crate) fn remove(&self, sid: &Sid) {
         let mut inner = self.inner.lock();
-        let removed = inner.by_sid.remove(&sid);
+        let removed = inner.by_sid.take(sid);
         let emptied = inner.is_over();
         drop(inner);
         // Outside of the lock: it may be the last reference.
@@ -69,7 +94,7 @@ impl Sessions {
     pub(crate) fn seal(&self) -> Vec<Arc<Session>> {
         let mut inner = self.inner.lock();
         inner.sealed = true;
-        inner.by_sid.values().cloned().collect()
+        inner.by_sid.iter().map(|each| Arc::clone(&each.0)).collect()
     }
 
     /// Waits until a sealed gateway has no session left.
@@ -94,11 +119,11 @@ impl Inner {
 impl Reservation {
     /// Puts the session into its place. If the gateway has been sealed meanwhile, nobody else
     /// will close it.
-    pub(crate) fn fill(mut self, sid: Sid, session: &Arc<Session>) {
+    pub(crate) fn fill(mut self, session: &Arc<Session>) {
         self.used = true;
         let mut inner = self.sessions.inner.lock();
         inner.reserved -= 1;
-        inner.by_sid.insert(sid, Arc::clone(session));
+        inner.by_sid.insert(BySid(Arc::clone(session)));
         let sealed = inner.sealed;
         drop(inner);
         if sealed {

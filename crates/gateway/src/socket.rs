@@ -5,7 +5,8 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use bytes::Bytes;
 use hub::{Class, CloseReason, Connection, SocketKey};
@@ -15,18 +16,19 @@ use wire::Frame;
 use wire::socket::{self, Args, MAIN_NAMESPACE, Packet};
 
 use crate::layer::Namespaces;
-use crate::{Handshake, Session};
+use crate::{Handshake, Session, SocketId};
 
 /// A session in one namespace.
 pub struct Socket {
-    sid: Box<str>,
-    /// Borrowed for the main namespace, which nearly every socket is in.
-    namespace: Cow<'static, str>,
+    sid: SocketId,
+    /// Why it has left, counted from one; before that, zero.
+    left: AtomicU8,
+    /// `None` for the main namespace, which nearly every socket is in.
+    namespace: Option<Box<str>>,
     key: SocketKey,
     session: Arc<Session>,
     namespaces: Arc<Namespaces>,
-    state: Arc<dyn Any + Send + Sync>,
-    left: OnceLock<CloseReason>,
+    state: Box<dyn Any + Send + Sync>,
     /// `None` until the first event that asks for an acknowledgement.
     awaited: Mutex<Option<Box<Awaited>>>,
 }
@@ -41,37 +43,34 @@ struct Awaited {
 
 impl Socket {
     pub(crate) fn new(
-        sid: Box<str>,
+        sid: SocketId,
         namespace: &str,
         key: SocketKey,
         session: &Arc<Session>,
         namespaces: &Arc<Namespaces>,
-        state: Arc<dyn Any + Send + Sync>,
+        state: Box<dyn Any + Send + Sync>,
     ) -> Self {
-        let namespace = match namespace {
-            MAIN_NAMESPACE => Cow::Borrowed(MAIN_NAMESPACE),
-            other => Cow::Owned(other.to_owned()),
-        };
+        let namespace = (namespace != MAIN_NAMESPACE).then(|| namespace.into());
         Self {
             sid,
+            left: AtomicU8::new(0),
             namespace,
             key,
             session: Arc::clone(session),
             namespaces: Arc::clone(namespaces),
             state,
-            left: OnceLock::new(),
             awaited: Mutex::default(),
         }
     }
 
     /// The socket id: 20 characters.
     pub fn sid(&self) -> &str {
-        &self.sid
+        self.sid.as_str()
     }
 
     /// The namespace it has joined.
     pub fn namespace(&self) -> &str {
-        &self.namespace
+        self.namespace.as_deref().unwrap_or(MAIN_NAMESPACE)
     }
 
     /// Its key in the hub.
@@ -96,13 +95,14 @@ impl Socket {
 
     /// Why the socket has left, if it has.
     pub fn left(&self) -> Option<CloseReason> {
-        self.left.get().copied()
+        let number = usize::from(self.left.load(Ordering::Acquire));
+        CloseReason::ALL.get(number.checked_sub(1)?).copied()
     }
 
     /// Sends an event, at this place in the order of the socket's topics. Arguments are JSON
     /// texts.
     pub async fn emit(&self, name: &str, args: &[&str], class: Class) {
-        let frame = socket::event(&self.namespace, name, args);
+        let frame = socket::event(self.namespace(), name, args);
         self.namespaces.hub().send(self.key, frame, class).await;
     }
 
@@ -139,16 +139,23 @@ impl Socket {
         attachments: Vec<Bytes>,
         id: Option<u64>,
     ) {
-        let mut packet = Packet::event(self.namespace.clone(), name, args, id);
+        let mut packet = Packet::event(self.packet_namespace(), name, args, id);
         packet.attachments = attachments;
         self.namespaces.hub().send(self.key, socket::encode(&packet), Class::Lasting).await;
+    }
+
+    fn packet_namespace(&self) -> Cow<'static, str> {
+        match &self.namespace {
+            None => Cow::Borrowed(MAIN_NAMESPACE),
+            Some(other) => Cow::Owned(other.to_string()),
+        }
     }
 
     /// The id under which a reply will come; `None` if the socket has left.
     fn await_ack(&self, sender: oneshot::Sender<Reply>) -> Option<u64> {
         let mut awaited = self.awaited.lock();
         // Under the lock: `leave` empties the list after it has set the reason.
-        if self.left.get().is_some() {
+        if self.left().is_some() {
             return None;
         }
         let awaited = awaited.get_or_insert_default();
@@ -175,8 +182,9 @@ impl Socket {
     }
 
     pub(crate) fn leave(&self, reason: CloseReason) {
+        let number = reason as u8 + 1;
         // The first reason stays.
-        let _ = self.left.set(reason);
+        let _ = self.left.compare_exchange(0, number, Ordering::AcqRel, Ordering::Acquire);
         let awaited = self.awaited.lock().take();
         drop(awaited);
     }
@@ -193,7 +201,7 @@ impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket")
             .field("sid", &self.sid)
-            .field("namespace", &self.namespace)
+            .field("namespace", &self.namespace())
             .field("left", &self.left())
             .finish_non_exhaustive()
     }
@@ -247,7 +255,7 @@ impl Ack {
         if self.socket.left().is_some() {
             return;
         }
-        let mut packet = Packet::ack(self.socket.namespace.clone(), self.id, args);
+        let mut packet = Packet::ack(self.socket.packet_namespace(), self.id, args);
         packet.attachments = attachments;
         self.socket.connection().send(&socket::encode(&packet), Class::Lasting);
     }

@@ -2,6 +2,7 @@
 //! is when its deadline moves back, and put further back when it comes up: a session that keeps
 //! answering its pings costs a visit every few seconds and no task of its own.
 
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +16,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::session::Session;
-use crate::wheel::{Tick, Wheel};
+use crate::wheel::{ShortTick, Tick, Wheel};
+
+/// Wheels, of which there would be one for each core.
+const SHARDS_MAX: usize = 1_024;
 
 /// Sessions served before other tasks may run.
 const YIELD_AFTER: usize = 64;
@@ -35,6 +39,23 @@ impl Clock {
 
     fn instant(self, time: Duration) -> Instant {
         self.0 + time
+    }
+}
+
+/// A time on that clock, in half the memory. It ends after five hundred years.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment(NonZero<u64>);
+
+impl From<Duration> for Moment {
+    fn from(time: Duration) -> Self {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        Self(NonZero::<u64>::MIN.saturating_add(nanos))
+    }
+}
+
+impl Moment {
+    pub(crate) fn time(self) -> Duration {
+        Duration::from_nanos(self.0.get() - 1)
     }
 }
 
@@ -58,8 +79,9 @@ struct State {
 /// Where a session's entry lies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
-    shard: u32,
-    tick: Tick,
+    /// Counted from one, so that no place takes no room.
+    shard: NonZero<u16>,
+    tick: ShortTick,
 }
 
 impl Timers {
@@ -76,7 +98,7 @@ impl Timers {
             tasks.spawn(run(Arc::clone(&shard), clock, stop.clone()));
             shard
         };
-        let shards = (0..shards.max(1)).map(start_shard).collect();
+        let shards = (0..shards.clamp(1, SHARDS_MAX)).map(start_shard).collect();
         Self { shards, next_shard: AtomicUsize::new(0) }
     }
 
@@ -84,15 +106,15 @@ impl Timers {
     pub(crate) fn insert(&self, due: Duration, session: &Arc<Session>) -> Place {
         let shard = self.next_shard.fetch_add(1, Ordering::Relaxed) % self.shards.len();
         let tick = self.shards[shard].insert(due, Arc::clone(session));
-        Place { shard: shard as u32, tick }
+        Place { shard: NonZero::<u16>::MIN.saturating_add(shard as u16), tick: tick.into() }
     }
 
     /// Removes a session's entry. If it is just being served it puts itself back and leaves
     /// at its next turn.
     pub(crate) fn remove(&self, place: Place, session: &Session) {
-        let shard = &self.shards[place.shard as usize];
+        let shard = &self.shards[usize::from(place.shard.get()) - 1];
         let mut state = shard.state.lock();
-        let removed = state.wheel.remove(place.tick, |entry| is_same(entry, session));
+        let removed = state.wheel.remove(place.tick.into(), |entry| is_same(entry, session));
         let emptied = state.wheel.is_empty();
         drop(state);
         // Outside of the lock: it may be the last reference.
@@ -165,6 +187,6 @@ fn is_same(entry: &Arc<Session>, session: &Session) -> bool {
 impl Place {
     /// The same wheel, at another tick.
     pub(crate) fn at(self, tick: Tick) -> Self {
-        Self { tick, ..self }
+        Self { tick: tick.into(), ..self }
     }
 }

@@ -227,17 +227,15 @@ async fn what_can_not_be_had_whole_is_a_new_session() {
     let servers = instances(&broker, 1).await;
     let mut speaker = Stock::connect(&servers[0]).await;
     say(&mut speaker, 1..=2).await;
-    let other_life = r#"{"room":"general","epoch":"aaaaaaaaaaaaaaaa","seq":1}"#;
-    let unknown_room = r#"{"room":"another-lobby","epoch":"aaaaaaaaaaaaaaaa","seq":1}"#;
-    let record = |rooms: &str| {
-        format!("\u{1}{{\"sid\":\"sidsidsidsidsidsidsi\",\"user\":\"gAAAA\",\"rooms\":[{rooms}]}}")
-    };
+    let other_life = "\ngeneral aaaaaaaaaaaaaaaa 1";
+    let unknown_room = "\nanother-lobby aaaaaaaaaaaaaaaa 1";
+    let record = |rooms: &str| format!("\u{2}sidsidsidsidsidsidsi gAAAA{rooms}");
     let records = [
         ("of-another-life", record(other_life)),
         ("of-another-lobby", record(unknown_room)),
         ("of-no-room", record("")),
-        ("of-another-release", "\u{2}{}".to_owned()),
-        ("damaged", "\u{1}{".to_owned()),
+        ("of-another-release", "\u{1}{}".to_owned()),
+        ("damaged", "\u{2}sid".to_owned()),
     ];
     for (pid, bytes) in records {
         let record =

@@ -10,7 +10,7 @@ mod payload;
 mod query;
 
 pub use handshake::{Open, Rejection, Transport};
-pub use heartbeat::{Beat, Heartbeat};
+pub use heartbeat::{Beat, Heartbeat, Rhythm};
 pub use packet::Packet;
 pub(crate) use payload::put_part;
 pub use payload::{PAYLOAD_PACKETS_MAX, encode_payload};

@@ -63,7 +63,7 @@ impl Application for EchoSocket {
             }
             let auth = request.auth.as_deref().unwrap_or("{}");
             let first = vec![socket::event(&request.namespace, "auth", &[auth])];
-            Ok(Accepted { sid: None, pid: None, first, missed: None, state: Arc::new(()) })
+            Ok(Accepted { sid: None, pid: None, first, missed: None, state: Box::new(()) })
         })
     }
 

@@ -74,8 +74,8 @@ impl Namespaces {
     fn landed(&self) {
         let mut state = self.state.lock();
         state.in_flight -= 1;
+        let reader = state.behind.as_mut().and_then(|behind| behind.reader.take());
         state.wake_idle();
-        let reader = state.reader.take();
         drop(state);
         if let Some(reader) = reader {
             reader.wake();
@@ -88,7 +88,7 @@ impl Namespaces {
         for membership in &mut self.state.lock().namespaces {
             let Membership::Joined(socket) = membership else { continue };
             if socket.key() == key || close_transport {
-                let ended = Membership::Ended(socket.namespace().into());
+                let ended = Membership::Ended(Box::new(socket.namespace().into()));
                 if let Membership::Joined(socket) = std::mem::replace(membership, ended) {
                     leaving.push(socket);
                 }

@@ -9,7 +9,7 @@ use wire::Frame;
 use wire::socket::{Packet, connect_answer, connect_error};
 
 use super::{Attached, Membership, Namespaces};
-use crate::{Accepted, Connect, Flow, Frames, Refused, Session, Socket, ids};
+use crate::{Accepted, Connect, Flow, Frames, Refused, Session, Socket, SocketId};
 
 /// What a frame counts beside its bytes while missed frames are handed over: about the memory of
 /// its place in the outbox, so that a thousand tiny frames don't fill that.
@@ -22,7 +22,7 @@ impl Namespaces {
         let mut state = self.state.lock();
         match state.place_of(&namespace) {
             Some(place) if matches!(state.namespaces[place], Membership::Ended(_)) => {
-                state.namespaces[place] = Membership::Joining(namespace.clone());
+                state.namespaces[place] = Membership::Joining(Box::new(namespace.clone()));
             }
             Some(_) => return Flow::Close(CloseReason::ForcedServerClose),
             None if state.namespaces.len() >= self.shared.limits.namespaces => {
@@ -33,9 +33,7 @@ impl Namespaces {
                 return Flow::Continue;
             }
             None => {
-                // Nearly every session joins one namespace: no room for four.
-                state.namespaces.reserve_exact(1);
-                state.namespaces.push(Membership::Joining(namespace.clone()));
+                state.namespaces.push(Membership::Joining(Box::new(namespace.clone())));
             }
         }
         drop(state);
@@ -54,12 +52,12 @@ impl Namespaces {
         let hub = &self.shared.hub;
         let key = hub.attach(Arc::clone(session.connection())).await;
         let mut attached = Attached { namespaces: &self, keys: vec![key] };
-        let sid = ids::socket_id();
+        let sid = SocketId::random();
         let request = Connect {
             namespace: namespace.clone(),
             auth,
             handshake: Arc::clone(session.handshake()),
-            sid: sid.clone(),
+            sid,
             key,
             connection: Arc::clone(session.connection()),
         };
@@ -86,12 +84,12 @@ impl Namespaces {
         self: &Arc<Self>,
         session: &Arc<Session>,
         namespace: Box<str>,
-        sid: Box<str>,
+        sid: SocketId,
         key: SocketKey,
         accepted: Accepted,
     ) {
         let sid = accepted.sid.unwrap_or(sid);
-        let answer = connect_answer(&namespace, &sid, accepted.pid.as_deref());
+        let answer = connect_answer(&namespace, sid.as_str(), accepted.pid.as_deref());
         let socket = Arc::new(Socket::new(sid, &namespace, key, session, self, accepted.state));
         self.shared.metrics.socket_gauge(socket.namespace()).inc();
         if let Err(reason) = self.enlist(&socket) {

@@ -60,7 +60,7 @@ impl Chat {
     }
 
     async fn leave(&self, socket: &Socket, member: &Member, room: &RoomKey) -> String {
-        let _turn = member.turn.lock().await;
+        let _turn = member.turn().await;
         if let Some(left) = member.dismiss(room, self.0.presence.now()) {
             self.0.presence.leave(room.as_str(), &member.user);
             let key = room.as_str().into();
@@ -86,7 +86,7 @@ impl Chat {
     }
 
     async fn rename(&self, member: &Member, name: Box<str>) -> String {
-        let _turn = member.turn.lock().await;
+        let _turn = member.turn().await;
         let name: Arc<str> = name.into();
         member.rename(name.clone());
         for room in member.joined() {

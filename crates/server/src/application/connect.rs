@@ -1,6 +1,6 @@
 //! How a socket comes in: what kind of client it is, who it is, and its place in the order.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use chat::Refusal;
 use gateway::{Accepted, Connect, Handshake, Refused};
@@ -14,7 +14,7 @@ use super::{
     Chat, identity,
     identity::Signer,
     member::Member,
-    recovery::{Attempt, Pass, first_record},
+    recovery::{Attempt, Pass, Pid, first_record},
 };
 use crate::sequencer::order::{Audience, Place};
 
@@ -65,7 +65,7 @@ impl Chat {
             pid: None,
             first: vec![wire::socket::event("/", "palabre:welcome", &[&welcome])],
             missed: None,
-            state: Arc::new(Member::new(Audience::Palabre, user, name)),
+            state: Box::new(Member::new(Audience::Palabre, user, name)),
         })
     }
 
@@ -89,17 +89,18 @@ impl Chat {
         let member = Member::new(audience, user.clone(), identity::guest_name(&user));
         self.seat(&member, lobby);
         let pid = keeper.map(|keeper| {
-            let pid: Box<str> = identity::random_text::<15>().into();
-            let record = first_record(&request.sid, &user, lobby.as_str(), &place);
-            keeper.begin(request.key, &request.connection, pid.clone(), record);
-            pid
+            let pid = Pid::random();
+            let told = pid.as_str().into();
+            let record = first_record(request.sid, &user, lobby.as_str(), &place);
+            keeper.begin(request.key, &request.connection, pid, record);
+            told
         });
         Ok(Accepted {
             sid: None,
             pid,
             first: vec![stock_welcome(&self.0.instance, audience, &place.cursor())],
             missed: None,
-            state: Arc::new(member),
+            state: Box::new(member),
         })
     }
 
@@ -155,8 +156,11 @@ impl Chat {
 /// The first event of every stock client, with the cursor that is right there. Who comes back gets
 /// it too, with the cursor it came with: what it missed is still to come.
 pub(super) fn stock_welcome(instance: &str, audience: Audience, cursor: &str) -> Frame {
-    let welcome = json!({ "instance": instance, "version": env!("CARGO_PKG_VERSION") });
-    audience.event("palabre:welcome", &[&welcome.to_string()], cursor)
+    // Written by hand: every connection has one.
+    let instance = serde_json::to_string(instance).expect("a text is JSON");
+    let version = env!("CARGO_PKG_VERSION");
+    let welcome = format!("{{\"instance\":{instance},\"version\":\"{version}\"}}");
+    audience.event("palabre:welcome", &[&welcome], cursor)
 }
 
 /// What a client says of itself, where it is a palabre client: one whose payload has a number

@@ -11,7 +11,7 @@ mod record;
 use std::sync::Arc;
 
 use broker::{Head, partition_of};
-use gateway::{Accepted, Connect, Refused};
+use gateway::{Accepted, Connect, Refused, SocketId};
 use hub::CloseReason;
 use tokio::time::timeout;
 
@@ -30,13 +30,13 @@ use crate::{
 };
 use keeper::{Claimed, Keeper, Lease};
 use missed::Missed;
+pub(super) use record::Pid;
 use record::{Joined, Session};
 
 /// What a stock client brings back of its earlier session.
-#[derive(Debug)]
 pub(super) struct Pass {
     /// The session's private id.
-    pid: Box<str>,
+    pid: Pid,
     /// The cursor of the last event that it got; none where it got none.
     cursor: Option<Box<str>>,
 }
@@ -73,9 +73,9 @@ struct Return<'a> {
 }
 
 /// The record of a new session.
-pub(super) fn first_record(sid: &str, user: &str, room: &str, place: &Place) -> bytes::Bytes {
+pub(super) fn first_record(sid: SocketId, user: &str, room: &str, place: &Place) -> Box<[u8]> {
     let rooms = vec![Joined::at(room, place.head_of(room))];
-    Session { sid: sid.into(), user: user.into(), rooms }.encode()
+    Session { sid, user: user.into(), rooms }.encode()
 }
 
 impl Pass {
@@ -83,13 +83,13 @@ impl Pass {
     pub(super) fn of(auth: Option<&str>) -> Option<Self> {
         let auth: serde_json::Value = serde_json::from_str(auth?).ok()?;
         let text = |key: &str| auth.get(key).and_then(|value| value.as_str());
-        let pid = text("pid").filter(|pid| record::is_pid(pid))?;
+        let pid = Pid::parse(text("pid")?)?;
         let cursor = match auth.get("offset") {
             // A client that was sent nothing yet leaves it out.
             None => None,
             Some(offset) => Some(offset.as_str()?.into()),
         };
-        Some(Self { pid: pid.into(), cursor })
+        Some(Self { pid, cursor })
     }
 }
 
@@ -155,8 +155,8 @@ impl Chat {
         let wanted = session.wanted(cursor.as_deref()).into();
         let back = Return { request, session, cursor, wanted };
         self.come_as_far(&back).await?;
-        let accepted = self.go_on(back, lease.pid()).await?;
-        lease.took_up(record.bytes);
+        let accepted = self.go_on(back, lease.pid().as_str()).await?;
+        lease.took_up(record.bytes[..].into());
         Ok(accepted)
     }
 
@@ -219,7 +219,7 @@ impl Chat {
             pid: Some(pid.into()),
             first: vec![stock_welcome(&self.0.instance, audience, &cursor::text(&cursor))],
             missed: Some(missed.frames(wanted, &place.heads)),
-            state: Arc::new(member),
+            state: Box::new(member),
         })
     }
 

@@ -14,19 +14,30 @@ use std::time::Duration;
 /// Deadlines follow from when a ping was due and not from when the timer ran, so that late
 /// timers don't add up. Only when the timer ran so late that less than half of the timeout
 /// would be left (the machine slept), the client gets that half.
+///
+/// There is one for each session, so what is the same for all of them is an argument.
 #[derive(Clone, Debug)]
 pub struct Heartbeat {
-    interval: Duration,
-    timeout: Duration,
+    /// In nanoseconds: half of a `Duration`'s memory.
+    deadline: u64,
     state: State,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// No ping is out.
-    Quiet { ping_at: Duration },
-    /// A ping is out and its pong has not come.
-    Waiting { until: Duration, restarted: bool },
+    /// No ping is out; the next one is due at the deadline.
+    Quiet,
+    /// A ping is out and its pong has not come. It is awaited until the deadline.
+    Waiting { restarted: bool },
+}
+
+/// How often sessions are pinged, and how long an answer may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rhythm {
+    /// From the opening, and from each pong, to the next ping.
+    pub interval: Duration,
+    /// From a ping to its pong.
+    pub timeout: Duration,
 }
 
 /// What is to be done when a timer ran.
@@ -42,42 +53,45 @@ pub enum Beat {
 
 impl Heartbeat {
     /// Begins at the opening of a session.
-    pub fn new(now: Duration, interval: Duration, timeout: Duration) -> Self {
-        let state = State::Quiet { ping_at: now.saturating_add(interval) };
-        Self { interval, timeout, state }
+    pub fn new(now: Duration, rhythm: Rhythm) -> Self {
+        Self { deadline: nanos(now.saturating_add(rhythm.interval)), state: State::Quiet }
     }
 
     /// When to call [`Self::on_timer`] next.
     pub fn deadline(&self) -> Duration {
-        match self.state {
-            State::Quiet { ping_at } => ping_at,
-            State::Waiting { until, .. } => until,
-        }
+        Duration::from_nanos(self.deadline)
     }
 
     /// Says what is due at `now`. It may be called too early or too late.
-    pub fn on_timer(&mut self, now: Duration) -> Beat {
-        match self.state {
-            State::Quiet { ping_at } if ping_at <= now => {
-                let due = ping_at.saturating_add(self.timeout);
-                let until =
-                    due.max(now.saturating_add(self.timeout.checked_div(2).unwrap_or_default()));
-                self.state = State::Waiting { until, restarted: false };
-                Beat::Ping
-            }
-            State::Waiting { until, .. } if until <= now => Beat::TimedOut,
-            _ => Beat::Wait(self.deadline()),
+    pub fn on_timer(&mut self, now: Duration, rhythm: Rhythm) -> Beat {
+        let deadline = self.deadline();
+        if now < deadline {
+            return Beat::Wait(deadline);
         }
+        if self.state != State::Quiet {
+            return Beat::TimedOut;
+        }
+        let due = deadline.saturating_add(rhythm.timeout);
+        let half = rhythm.timeout.checked_div(2).unwrap_or_default();
+        self.deadline = nanos(due.max(now.saturating_add(half)));
+        self.state = State::Waiting { restarted: false };
+        Beat::Ping
     }
 
     /// Takes note of a packet from the client. A pong that nobody asked for changes nothing.
-    pub fn on_packet(&mut self, now: Duration, is_pong: bool) {
-        let State::Waiting { restarted, .. } = self.state else { return };
+    pub fn on_packet(&mut self, now: Duration, is_pong: bool, rhythm: Rhythm) {
+        let State::Waiting { restarted } = self.state else { return };
         if is_pong {
-            self.state = State::Quiet { ping_at: now.saturating_add(self.interval) };
+            self.deadline = nanos(now.saturating_add(rhythm.interval));
+            self.state = State::Quiet;
         } else if !restarted {
-            let until = now.saturating_add(self.timeout);
-            self.state = State::Waiting { until, restarted: true };
+            self.deadline = nanos(now.saturating_add(rhythm.timeout));
+            self.state = State::Waiting { restarted: true };
         }
     }
+}
+
+/// Ends after five hundred years.
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -11,7 +11,7 @@ use super::{DecodeError, Packet, PacketKind};
 /// closed; the assembler has dropped what it held.
 #[derive(Debug)]
 pub struct Assembler {
-    attachments_max: usize,
+    attachments_max: u32,
     /// Whether `CONNECT_ERROR` may come: only a server sends it.
     from_server: bool,
     pending: Option<Box<Pending>>,
@@ -28,6 +28,7 @@ impl Assembler {
     /// For a server: what clients send. A packet may have so many attachments; the usual
     /// limit is [`super::ATTACHMENTS_MAX`].
     pub fn new(attachments_max: usize) -> Self {
+        let attachments_max = u32::try_from(attachments_max).unwrap_or(u32::MAX);
         Self { attachments_max, from_server: false, pending: None }
     }
 
@@ -46,7 +47,8 @@ impl Assembler {
         if self.pending.take().is_some() {
             return Err(DecodeError::TextInsideBinary);
         }
-        let (packet, attachments) = parse(text, self.attachments_max)?;
+        let (packet, attachments) =
+            parse(text, usize::try_from(self.attachments_max).unwrap_or(usize::MAX))?;
         if packet.kind == PacketKind::ConnectError && !self.from_server {
             return Err(DecodeError::ConnectErrorFromClient);
         }

@@ -15,11 +15,18 @@ use super::{DecodeError, Header, Message, Opcode, mask};
 #[derive(Debug)]
 pub struct Decoder {
     /// Bytes of a whole message, over all its fragments.
-    limit: usize,
+    limit: u32,
     /// Whether the peer has to mask: it has, if we are the server.
     masked: bool,
     ended: bool,
-    /// The raw bytes of one incomplete frame.
+    /// None while nothing is incomplete, as it is nearly always.
+    held: Option<Box<Held>>,
+}
+
+/// What is incomplete.
+#[derive(Debug, Default)]
+struct Held {
+    /// The raw bytes of one frame.
     partial: Vec<u8>,
     message: Option<Fragments>,
 }
@@ -57,20 +64,23 @@ impl Fragments {
 }
 
 impl Decoder {
-    /// For a server: frames must be masked. `limit` is in bytes of a whole message.
+    /// For a server: frames must be masked. `limit` is in bytes of a whole message; it ends at
+    /// 4 GiB.
     pub fn server(limit: usize) -> Self {
-        Self { limit, masked: true, ended: false, partial: Vec::new(), message: None }
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        Self { limit, masked: true, ended: false, held: None }
     }
 
-    /// For a client: frames must not be masked. `limit` is in bytes of a whole message.
+    /// For a client: frames must not be masked. `limit` is as for a server.
     pub fn client(limit: usize) -> Self {
         Self { masked: false, ..Self::server(limit) }
     }
 
     /// Bytes of heap memory held for what is incomplete.
     pub fn buffered(&self) -> usize {
-        let message = self.message.as_ref().map_or(0, |message| message.payload.capacity());
-        self.partial.capacity().saturating_add(message)
+        let Some(held) = &self.held else { return 0 };
+        let message = held.message.as_ref().map_or(0, |message| message.payload.capacity());
+        held.partial.capacity().saturating_add(message)
     }
 
     /// Consumes all of `input`, taking its masks off in place, and hands on each message that
@@ -92,8 +102,7 @@ impl Decoder {
         let outcome = self.advance(input, &mut on);
         if !matches!(outcome, Ok(ControlFlow::Continue(()))) {
             self.ended = true;
-            self.partial = Vec::new();
-            self.message = None;
+            self.held = None;
         }
         outcome.map(|_| ())
     }
@@ -103,11 +112,12 @@ impl Decoder {
         mut input: &mut [u8],
         on: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, DecodeError> {
-        if !self.partial.is_empty() {
-            let Some((header, left)) = self.complete(input)? else {
+        if let Some(mut partial) = self.take_partial() {
+            let Some((header, left)) = self.complete(&mut partial, input)? else {
+                self.held.get_or_insert_default().partial = partial;
                 return Ok(ControlFlow::Continue(()));
             };
-            let mut frame = mem::take(&mut self.partial);
+            let mut frame = partial;
             if self.frame(&header, &mut frame, on)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -124,33 +134,55 @@ impl Decoder {
                 return Ok(ControlFlow::Break(()));
             }
         }
-        self.partial.extend_from_slice(input);
+        if !input.is_empty() {
+            self.held.get_or_insert_default().partial.extend_from_slice(input);
+        }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// The bytes of the incomplete frame, if there is one.
+    fn take_partial(&mut self) -> Option<Vec<u8>> {
+        let held = self.held.as_mut()?;
+        let partial = mem::take(&mut held.partial);
+        if held.message.is_none() {
+            self.held = None;
+        }
+        (!partial.is_empty()).then_some(partial)
+    }
+
+    fn take_message(&mut self) -> Option<Fragments> {
+        // The raw bytes of a frame were taken before its message is looked at.
+        self.held.take()?.message
     }
 
     /// Copies what the incomplete frame lacks from the front of `input`. If that makes it
     /// whole: its header, and how many bytes of `input` are left.
-    fn complete(&mut self, input: &[u8]) -> Result<Option<(Header, usize)>, DecodeError> {
+    fn complete(
+        &self,
+        partial: &mut Vec<u8>,
+        input: &[u8],
+    ) -> Result<Option<(Header, usize)>, DecodeError> {
         let mut rest = input.iter();
         let (header, frame_len) = loop {
-            if let Some(found) = self.header(&self.partial)? {
+            if let Some(found) = self.header(partial)? {
                 break found;
             }
             // Byte by byte, so that nothing of the next frame is taken; 13 times at most.
             let Some(byte) = rest.next() else { return Ok(None) };
-            self.partial.push(*byte);
+            partial.push(*byte);
         };
         let rest = rest.as_slice();
-        let missing = frame_len.saturating_sub(self.partial.len()).min(rest.len());
+        let missing = frame_len.saturating_sub(partial.len()).min(rest.len());
         let (taken, rest) = rest.split_at(missing);
-        self.partial.extend_from_slice(taken);
-        Ok((self.partial.len() == frame_len).then_some((header, rest.len())))
+        partial.extend_from_slice(taken);
+        Ok((partial.len() == frame_len).then_some((header, rest.len())))
     }
 
     /// Reads the header of a frame and decides whether that frame may come now.
     fn header(&self, bytes: &[u8]) -> Result<Option<(Header, usize)>, DecodeError> {
         let Some(header) = Header::read(bytes, self.masked)? else { return Ok(None) };
-        let held = match (&self.message, header.opcode) {
+        let message = self.held.as_ref().and_then(|held| held.message.as_ref());
+        let held = match (message, header.opcode) {
             (None, Opcode::Continuation) => return Err(DecodeError::UnexpectedContinuation),
             (Some(_), Opcode::Text | Opcode::Binary) => {
                 return Err(DecodeError::InterleavedMessage);
@@ -158,8 +190,8 @@ impl Decoder {
             (Some(message), Opcode::Continuation) => message.payload.len(),
             _ => 0,
         };
-        let room = self.limit.saturating_sub(held);
-        if !header.opcode.is_control() && header.payload_len > room as u64 {
+        let room = u64::from(self.limit).saturating_sub(held as u64);
+        if !header.opcode.is_control() && header.payload_len > room {
             return Err(DecodeError::TooLarge);
         }
         let frame_len = header.frame_len().ok_or(DecodeError::TooLarge)?;
@@ -179,12 +211,12 @@ impl Decoder {
         match header.opcode {
             Opcode::Text | Opcode::Binary if header.fin => data(header.opcode, payload).map(on),
             opcode @ (Opcode::Text | Opcode::Binary | Opcode::Continuation) => {
-                let mut message = self.message.take().unwrap_or_else(|| Fragments::new(opcode));
+                let mut message = self.take_message().unwrap_or_else(|| Fragments::new(opcode));
                 message.push(payload)?;
                 if header.fin {
                     return data(message.opcode, &message.payload).map(on);
                 }
-                self.message = Some(message);
+                self.held.get_or_insert_default().message = Some(message);
                 Ok(ControlFlow::Continue(()))
             }
             Opcode::Ping => Ok(on(Message::Ping(payload))),

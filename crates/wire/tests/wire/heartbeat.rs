@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wire::engine::{Beat, Heartbeat};
+use wire::engine::{Beat, Heartbeat, Rhythm};
 
 use crate::vectors;
 
@@ -33,31 +33,37 @@ fn transcripts_are_followed() {
         if let Some(settings) = line.strip_prefix("interval ") {
             let (settings, _title) = settings.split_once(':').expect("a title");
             let (interval, timeout) = settings.split_once(" timeout ").expect("a timeout");
-            let new = Heartbeat::new(Duration::ZERO, milliseconds(interval), milliseconds(timeout));
-            heartbeat = Some(new);
+            let rhythm =
+                Rhythm { interval: milliseconds(interval), timeout: milliseconds(timeout) };
+            heartbeat = Some((Heartbeat::new(Duration::ZERO, rhythm), rhythm));
             continue;
         }
-        follow(heartbeat.as_mut().expect("settings first"), &step(&line), &place);
+        let (heartbeat, rhythm) = heartbeat.as_mut().expect("settings first");
+        follow(heartbeat, *rhythm, &step(&line), &place);
     }
     assert!(heartbeat.is_some());
 }
 
-fn follow(heartbeat: &mut Heartbeat, step: &Step<'_>, place: &str) {
+fn follow(heartbeat: &mut Heartbeat, rhythm: Rhythm, step: &Step<'_>, place: &str) {
     let deadline = heartbeat.deadline();
     let early = step.due.min(deadline).saturating_sub(MOMENT);
-    assert_eq!(heartbeat.on_timer(early), Beat::Wait(deadline), "{place}: before it is due");
+    assert_eq!(
+        heartbeat.on_timer(early, rhythm),
+        Beat::Wait(deadline),
+        "{place}: before it is due"
+    );
     match step.what {
         "< pong" | "< other" => {
             assert!(deadline > step.due, "{place}: something was due at {deadline:?}");
-            heartbeat.on_packet(step.due, step.what == "< pong");
+            heartbeat.on_packet(step.due, step.what == "< pong", rhythm);
         }
         "> ping" => {
             assert_eq!(deadline, step.due, "{place}");
-            assert_eq!(heartbeat.on_timer(step.ran), Beat::Ping, "{place}");
+            assert_eq!(heartbeat.on_timer(step.ran, rhythm), Beat::Ping, "{place}");
         }
         "! timed out" => {
             assert_eq!(deadline, step.due, "{place}");
-            assert_eq!(heartbeat.on_timer(step.ran), Beat::TimedOut, "{place}");
+            assert_eq!(heartbeat.on_timer(step.ran, rhythm), Beat::TimedOut, "{place}");
         }
         other => panic!("{place}: {other:?} is no step"),
     }

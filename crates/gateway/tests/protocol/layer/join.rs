@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway::{Accepted, Config, Refused};
+use gateway::{Accepted, Config, Refused, SocketId};
 use hub::{Class, CloseReason, Publication, Topic};
 use tokio::sync::Semaphore;
 use wire::socket;
@@ -57,16 +57,16 @@ async fn the_application_sees_who_asks_and_chooses_the_answer() {
     let (server, _seen) = scripted(|script| {
         script.on_connect(|request| {
             Box::pin(async move {
-                assert_eq!(request.sid.len(), 20);
+                assert_eq!(request.sid.as_str().len(), 20);
                 let shade = request.handshake.query("shade").expect("a query").into_owned();
                 let auth = request.auth.as_deref().unwrap_or("none").to_owned();
                 let hello = socket::event("/", "hello", &[&auth, &format!("{shade:?}")]);
                 Ok(Accepted {
-                    sid: Some("earlier-socket-id-20".into()),
+                    sid: SocketId::parse("earlier-socket-id-20"),
                     pid: Some("private".into()),
                     first: vec![hello, socket::event("/", "second", &[])],
                     missed: None,
-                    state: Arc::new(()),
+                    state: Box::new(()),
                 })
             })
         })

@@ -58,7 +58,7 @@ impl Script {
 
 /// An acceptance with frames behind the answer.
 pub(crate) fn accepted(first: Vec<Frame>) -> Accepted {
-    Accepted { sid: None, pid: None, first, missed: None, state: Arc::new(()) }
+    Accepted { sid: None, pid: None, first, missed: None, state: Box::new(()) }
 }
 
 impl Seen {

@@ -31,7 +31,7 @@ impl Chat {
         limit: usize,
         ack: Option<Ack>,
     ) {
-        let _turn = member.turn.lock().await;
+        let _turn = member.turn().await;
         if !member.is_in(&room) {
             let admitted = match self.check_rooms(member) {
                 Ok(()) => self.open_door(member, &room).await,
@@ -53,7 +53,7 @@ impl Chat {
         private: bool,
         ack: Option<Ack>,
     ) {
-        let _turn = member.turn.lock().await;
+        let _turn = member.turn().await;
         if let Err(refusal) = self.create_room(member, &room, title, private).await {
             return self.answer(socket, ack, Err(refusal)).await;
         }

@@ -7,11 +7,14 @@
 mod writer;
 
 use std::{
-    collections::HashMap,
+    borrow::Borrow,
+    collections::HashSet,
+    hash::{Hash, Hasher},
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use broker::{Broker, OwnedSession, Recipient, SessionRecord};
 use bytes::Bytes;
 use hub::{CloseReason, Connection, SocketKey};
@@ -20,6 +23,7 @@ use serde_json::Value;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use super::record::Pid;
 use crate::{application::identity, control::Control, metrics::Metrics};
 use writer::{Job, Writer};
 
@@ -41,6 +45,9 @@ const RENEW_MIN: Duration = Duration::from_secs(1);
 /// They are renewed at least this often, however long the window is.
 const RENEW_MAX: Duration = Duration::from_secs(30);
 
+/// Random bytes of an owner's token.
+const SECRET_BYTES: usize = 15;
+
 /// The session records of this instance; clones share them.
 #[derive(Clone)]
 pub struct Keeper(Arc<Shared>);
@@ -57,22 +64,23 @@ struct Shared {
     mark: Box<str>,
     /// The sessions of this instance by the number of their socket. Locked for a look or a
     /// change, or to copy what is to be renewed.
-    live: Mutex<HashMap<u64, Arc<Kept>>>,
+    live: Mutex<HashSet<ByNumber>>,
     jobs: mpsc::Sender<Job>,
 }
 
 /// The record of a session, as one connection holds it.
 struct Kept {
-    pid: Box<str>,
-    owner: Box<str>,
+    pid: Pid,
+    /// With the instance's mark the token of the owner.
+    number: u64,
+    secret: [u8; SECRET_BYTES],
     connection: Arc<Connection>,
     /// What is written. Not known while the session is being taken up.
-    bytes: OnceLock<Bytes>,
+    bytes: OnceLock<Box<[u8]>>,
 }
 
 /// A connection's hold of the record of one session.
 pub(super) struct Lease {
-    number: u64,
     kept: Arc<Kept>,
 }
 
@@ -135,8 +143,8 @@ impl Keeper {
         &self,
         key: SocketKey,
         connection: &Arc<Connection>,
-        pid: Box<str>,
-        bytes: Bytes,
+        pid: Pid,
+        bytes: Box<[u8]>,
     ) {
         let lease = self.lease(key, connection, pid);
         lease.took_up(bytes);
@@ -145,24 +153,19 @@ impl Keeper {
 
     /// A hold for a connection that wants to take up a session. From here on whoever takes the
     /// session from it finds it.
-    pub(super) fn lease(
-        &self,
-        key: SocketKey,
-        connection: &Arc<Connection>,
-        pid: Box<str>,
-    ) -> Lease {
-        let number = key.number();
-        let owner = format!("{}.{number:x}.{}", self.0.mark, identity::random_text::<15>());
-        let (owner, connection) = (owner.into(), connection.clone());
-        let kept = Arc::new(Kept { pid, owner, connection, bytes: OnceLock::new() });
-        self.0.live.lock().insert(number, kept.clone());
+    pub(super) fn lease(&self, key: SocketKey, connection: &Arc<Connection>, pid: Pid) -> Lease {
+        let (number, secret) = (key.number(), identity::random());
+        let (connection, bytes) = (connection.clone(), OnceLock::new());
+        let kept = Arc::new(Kept { pid, number, secret, connection, bytes });
+        self.0.live.lock().replace(ByNumber(kept.clone()));
         self.0.measure();
-        Lease { number, kept }
+        Lease { kept }
     }
 
     /// Makes the lease's connection the owner of the record.
     pub(super) async fn claim(&self, lease: &Lease) -> Claimed {
-        let claim = self.0.broker.claim(&lease.kept.pid, &lease.kept.owner, self.0.life);
+        let claim =
+            self.0.broker.claim(lease.pid().as_str(), &self.0.owner(&lease.kept), self.0.life);
         match timeout(CLAIM_WAIT, claim).await {
             Ok(Ok(Some(record))) => Claimed::Record(record),
             Ok(Ok(None)) => Claimed::Nothing,
@@ -188,8 +191,8 @@ impl Keeper {
 
     fn close(&self, owner: &str) {
         let number = owner.split('.').nth(1).and_then(|hex| u64::from_str_radix(hex, 16).ok());
-        let kept = number.and_then(|number| self.0.live.lock().get(&number).cloned());
-        if let Some(kept) = kept.filter(|kept| &*kept.owner == owner) {
+        let kept = number.and_then(|number| self.0.live.lock().get(&number).map(ByNumber::kept));
+        if let Some(kept) = kept.filter(|kept| *self.0.owner(kept) == *owner) {
             kept.connection.close(CloseReason::Replaced);
         }
     }
@@ -203,8 +206,9 @@ impl Keeper {
     /// This connection does not go on with the session, but another one may.
     pub(super) fn let_go(&self, lease: &Lease) {
         let mut live = self.0.live.lock();
-        if live.get(&lease.number).is_some_and(|kept| Arc::ptr_eq(kept, &lease.kept)) {
-            live.remove(&lease.number);
+        let number = lease.kept.number;
+        if live.get(&number).is_some_and(|found| Arc::ptr_eq(&found.0, &lease.kept)) {
+            live.remove(&number);
         }
         drop(live);
         self.0.measure();
@@ -213,7 +217,7 @@ impl Keeper {
     /// A socket has left. Its record stays until its life is over, so that it can come back,
     /// except where it was ended on purpose or lost its past.
     pub(in crate::application) fn part(&self, key: SocketKey, reason: CloseReason) {
-        let Some(kept) = self.0.live.lock().remove(&key.number()) else { return };
+        let Some(ByNumber(kept)) = self.0.live.lock().take(&key.number()) else { return };
         self.0.measure();
         if !reason.may_reconnect() || reason == CloseReason::LogReset {
             self.0.enqueue(Job::Forget(kept));
@@ -231,6 +235,21 @@ impl Shared {
         place.send(job);
     }
 
+    /// The token of an owner: which instance it is, which of its sockets, and a secret.
+    fn owner(&self, kept: &Kept) -> Box<str> {
+        let secret = URL_SAFE_NO_PAD.encode(kept.secret);
+        format!("{}.{:x}.{secret}", self.mark, kept.number).into()
+    }
+
+    fn owned(&self, kept: &Kept) -> OwnedSession {
+        OwnedSession { key: kept.pid.as_str().into(), owner: self.owner(kept) }
+    }
+
+    fn record(&self, kept: &Kept) -> Option<SessionRecord> {
+        let OwnedSession { key, owner } = self.owned(kept);
+        Some(SessionRecord { key, owner, bytes: Bytes::copy_from_slice(kept.bytes.get()?) })
+    }
+
     fn measure(&self) {
         let live = self.live.lock().len();
         self.metrics.session_records.set(i64::try_from(live).unwrap_or(i64::MAX));
@@ -239,26 +258,44 @@ impl Shared {
 
 impl Lease {
     /// The session goes on with this connection.
-    pub(super) fn took_up(&self, bytes: Bytes) {
+    pub(super) fn took_up(&self, bytes: Box<[u8]>) {
         // It is set once for each lease.
         let _ = self.kept.bytes.set(bytes);
     }
 
-    pub(super) fn pid(&self) -> &str {
+    pub(super) fn pid(&self) -> &Pid {
         &self.kept.pid
     }
 }
 
-impl Kept {
-    fn owned(&self) -> OwnedSession {
-        OwnedSession { key: self.pid.clone(), owner: self.owner.clone() }
-    }
+/// What a connection holds, looked up by the number of its socket.
+struct ByNumber(Arc<Kept>);
 
-    fn record(&self) -> Option<SessionRecord> {
-        let OwnedSession { key, owner } = self.owned();
-        Some(SessionRecord { key, owner, bytes: self.bytes.get()?.clone() })
+impl ByNumber {
+    fn kept(&self) -> Arc<Kept> {
+        self.0.clone()
     }
 }
+
+impl Borrow<u64> for ByNumber {
+    fn borrow(&self) -> &u64 {
+        &self.0.number
+    }
+}
+
+impl Hash for ByNumber {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.number.hash(state);
+    }
+}
+
+impl PartialEq for ByNumber {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.number == other.0.number
+    }
+}
+
+impl Eq for ByNumber {}
 
 /// What tells one life of an instance from all others: the random end of its id.
 fn mark_of(id: &str) -> &str {

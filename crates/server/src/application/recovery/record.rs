@@ -1,25 +1,59 @@
-//! What is kept of a session, so that any instance can take it up: a version, then JSON.
+//! What is kept of a session, so that any instance can take it up: a version, then a line with the
+//! socket's id and its user, then one for each room, with words between which stand spaces. None of
+//! these words may have a space.
+
+use std::fmt::Write;
 
 use broker::{Head, partition_of};
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use gateway::SocketId;
 
-use crate::sequencer::order::Wanted;
+use crate::{application::identity, sequencer::order::Wanted};
 
 /// The version that this release writes and reads, the first byte of a record.
-const VERSION: u8 = 1;
+const VERSION: char = '\u{2}';
 
-/// Letters, digits, `-` and `_`, as many as a key of a record may have.
-pub(super) fn is_pid(text: &str) -> bool {
-    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    (1..=broker::SESSION_NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_letter)
+/// What a session is taken up with: letters, digits, `-` and `_`, as many as the key of a record
+/// may have.
+#[derive(Clone, PartialEq, Eq)]
+pub(in crate::application) struct Pid(Text);
+
+/// There is one for each session of this instance, and nearly all are of the same length.
+#[derive(Clone, PartialEq, Eq)]
+enum Text {
+    Usual([u8; PID_LEN]),
+    Other(Box<str>),
+}
+
+/// The length of those that are made here.
+const PID_LEN: usize = 20;
+
+impl Pid {
+    pub(in crate::application) fn random() -> Self {
+        Self::parse(&identity::random_text::<15>()).expect("base64 for URLs has these letters")
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        let fits = (1..=broker::SESSION_NAME_BYTES_MAX).contains(&text.len());
+        (fits && text.bytes().all(is_letter)).then(|| {
+            let usual = text.as_bytes().try_into().map(Text::Usual);
+            Self(usual.unwrap_or_else(|_| Text::Other(text.into())))
+        })
+    }
+
+    pub(in crate::application) fn as_str(&self) -> &str {
+        match &self.0 {
+            Text::Usual(bytes) => std::str::from_utf8(bytes).expect("these letters are ASCII"),
+            Text::Other(text) => text,
+        }
+    }
 }
 
 /// A session of a stock client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Session {
     /// The socket's id.
-    pub(super) sid: Box<str>,
+    pub(super) sid: SocketId,
     /// The user that it speaks as.
     pub(super) user: Box<str>,
     /// The rooms that it is in.
@@ -27,40 +61,45 @@ pub(super) struct Session {
 }
 
 /// A room, and where the socket entered it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Joined {
     /// The room.
     pub(super) room: Box<str>,
-    /// The epoch of its partition there.
-    epoch: Box<str>,
-    /// The seq of its partition there.
-    seq: u64,
+    /// The state of its partition there.
+    head: Head,
 }
 
 impl Joined {
     /// Entered at this state of the room's partition.
     pub(super) fn at(room: &str, head: Head) -> Self {
-        Self { room: room.into(), epoch: head.epoch.as_str().into(), seq: head.seq }
+        Self { room: room.into(), head }
     }
 
-    fn head(&self) -> Option<Head> {
-        Some(Head { epoch: self.epoch.parse().ok()?, seq: self.seq })
+    fn decode(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let (room, epoch, seq) = (words.next()?, words.next()?, words.next()?);
+        let head = Head { epoch: epoch.parse().ok()?, seq: seq.parse().ok()? };
+        words.next().is_none().then(|| Self::at(room, head))
     }
 }
 
 impl Session {
-    pub(super) fn encode(&self) -> Bytes {
-        let mut bytes = vec![VERSION];
-        serde_json::to_writer(&mut bytes, self).expect("texts and numbers are JSON");
-        bytes.into()
+    pub(super) fn encode(&self) -> Box<[u8]> {
+        let mut text = format!("{VERSION}{} {}", self.sid.as_str(), self.user);
+        for Joined { room, head } in &self.rooms {
+            // Writing to a string can't fail.
+            let _ = write!(text, "\n{room} {} {}", head.epoch, head.seq);
+        }
+        text.into_bytes().into()
     }
 
     /// `None` for another version, or what is no record.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let [VERSION, json @ ..] = bytes else { return None };
-        let session: Self = serde_json::from_slice(json).ok()?;
-        let is_whole = session.rooms.iter().all(|joined| joined.head().is_some());
-        (is_whole && session.sid.len() <= broker::SESSION_NAME_BYTES_MAX).then_some(session)
+        let text = std::str::from_utf8(bytes).ok()?.strip_prefix(VERSION)?;
+        let mut lines = text.split('\n');
+        let (sid, user) = lines.next()?.split_once(' ')?;
+        let rooms = lines.map(Joined::decode).collect::<Option<_>>()?;
+        Some(Self { sid: SocketId::parse(sid)?, user: user.into(), rooms })
     }
 
     /// What its client lacks: of each room all behind the cursor, or where it entered the room if
@@ -68,16 +107,16 @@ impl Session {
     /// it from one before), and so says nothing.
     pub(super) fn wanted(&self, cursor: Option<&[Head]>) -> Vec<Wanted> {
         let wanted = |joined: &Joined| {
-            let mut after = joined.head()?;
+            let mut after = joined.head;
             if let Some(heads) = cursor {
                 let known = heads[usize::from(partition_of(&joined.room, heads.len() as u16).0)];
                 if known.epoch == after.epoch {
                     after.seq = after.seq.max(known.seq);
                 }
             }
-            Some(Wanted { room: joined.room.clone(), after })
+            Wanted { room: joined.room.clone(), after }
         };
-        self.rooms.iter().filter_map(wanted).collect()
+        self.rooms.iter().map(wanted).collect()
     }
 }
 
@@ -103,7 +142,7 @@ mod tests {
 
     fn session(rooms: &[(&str, Head)]) -> Session {
         let rooms = rooms.iter().map(|(room, head)| Joined::at(room, *head)).collect();
-        Session { sid: "s".repeat(20).into(), user: "gAAAA".into(), rooms }
+        Session { sid: SocketId::parse(&"s".repeat(20)).unwrap(), user: "gAAAA".into(), rooms }
     }
 
     #[test]
@@ -111,11 +150,24 @@ mod tests {
         let session = session(&[("general", head(1, 7)), ("other", head(1, 9))]);
         assert_eq!(Session::decode(&session.encode()), Some(session.clone()));
         assert!(session.encode().len() < broker::SESSION_BYTES_MAX);
-        for bad in [&b""[..], b"\x02{}", b"\x01{}", b"\x01{\"sid\":\"s\",\"user\":\"u\"}"] {
-            assert_eq!(Session::decode(bad), None);
+        let sid = session.sid.as_str();
+        for bad in [
+            String::new(),
+            "\x02".into(),
+            "\x01{}".into(),
+            format!("\x01{sid} u"),
+            format!("{sid} u"),
+            "\x02short u".into(),
+            format!("\x02{sid}"),
+            format!("\x02{sid} u\nr short 1"),
+            format!("\x02{sid} u\nr aaaaaaaaaaaaaaaa"),
+            format!("\x02{sid} u\nr aaaaaaaaaaaaaaaa 1 1"),
+            format!("\x02{sid} u\nr aaaaaaaaaaaaaaaa -1"),
+            format!("\x02{sid} u\n"),
+        ] {
+            assert_eq!(Session::decode(bad.as_bytes()), None, "{bad:?}");
         }
-        let json = r#"{"sid":"s","user":"u","rooms":[{"room":"r","epoch":"short","seq":1}]}"#;
-        assert_eq!(Session::decode(format!("\x01{json}").as_bytes()), None);
+        assert_eq!(Session::decode(b"\x02\xff"), None);
     }
 
     #[test]
@@ -136,9 +188,12 @@ mod tests {
 
     #[test]
     fn a_pid_is_a_short_word() {
-        assert!(is_pid("abcDEF0123456789-_ab"));
+        for good in ["abcDEF0123456789-_ab", "a", &"x".repeat(64)] {
+            assert_eq!(Pid::parse(good).unwrap().as_str(), good);
+        }
+        assert_eq!(size_of::<Pid>(), 24);
         for bad in ["", "a b", "é", "a:b", &"x".repeat(65)] {
-            assert!(!is_pid(bad), "{bad}");
+            assert!(Pid::parse(bad).is_none(), "{bad}");
         }
     }
 }

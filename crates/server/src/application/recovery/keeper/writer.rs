@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Kept, Shared};
+use super::{ByNumber, Kept, Shared};
 use hub::CloseReason;
 
 /// Records that are written at once.
@@ -83,7 +83,7 @@ impl Writer {
         }
         let mut forgetting = JoinSet::new();
         for kept in forgotten {
-            let forget = self.0.broker.forget(&kept.pid, &kept.owner);
+            let forget = self.0.broker.forget(kept.pid.as_str(), &self.0.owner(&kept));
             forgetting.spawn(timeout(WRITE_WAIT, forget));
         }
         while let Some(forgotten) = forgetting.join_next().await {
@@ -107,17 +107,17 @@ impl Writer {
     }
 
     async fn renew_all(&self) -> bool {
-        let live: Vec<Arc<Kept>> = self.0.live.lock().values().cloned().collect();
+        let live: Vec<Arc<Kept>> = self.0.live.lock().iter().map(ByNumber::kept).collect();
         let live: Vec<_> = live.into_iter().filter(|kept| kept.bytes.get().is_some()).collect();
         for part in live.chunks(RENEW_BATCH) {
-            let owned = part.iter().map(|kept| kept.owned()).collect();
+            let owned = part.iter().map(|kept| self.0.owned(kept)).collect();
             let renewed = self.0.broker.renew_sessions(owned, self.0.life);
             let Ok(Ok(gone)) = timeout(WRITE_WAIT, renewed).await else {
                 tracing::debug!("session records were not renewed; trying again");
                 return false;
             };
             for pid in gone {
-                if let Some(kept) = part.iter().find(|kept| kept.pid == pid) {
+                if let Some(kept) = part.iter().find(|kept| *kept.pid.as_str() == *pid) {
                     // Lost, or owned by another: the writing tells.
                     self.0.enqueue(Job::Keep(kept.clone()));
                 }
@@ -141,7 +141,7 @@ async fn or_last_wait<T>(stop: &CancellationToken, work: impl Future<Output = T>
 
 /// Writes a record; gives it back where the store did not take it.
 async fn keep(shared: Arc<Shared>, kept: Arc<Kept>) -> Option<Arc<Kept>> {
-    let record = kept.record()?;
+    let record = shared.record(&kept)?;
     match timeout(WRITE_WAIT, shared.broker.keep(record, shared.life)).await {
         Ok(Ok(true)) => None,
         Ok(Ok(false)) => {

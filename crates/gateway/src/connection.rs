@@ -1,5 +1,6 @@
 //! One TCP or Unix connection: HTTP until it ends or becomes a WebSocket.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -8,9 +9,10 @@ use bytes::Bytes;
 use hub::Stream;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::time::timeout;
 
 use crate::core::Core;
-use crate::http::{Exchange, From, HttpStream, Service};
+use crate::http::{Exchange, From, HttpStream, Service, quick};
 use crate::places::Place;
 use crate::{Config, websocket};
 
@@ -36,6 +38,14 @@ pub(crate) async fn serve(
     from: From,
     place: Place,
 ) {
+    if let From::Client(peer) = from {
+        if !has_spoken(&core, &stream).await {
+            return websocket::linger(stream, core.config.linger_timeout).await;
+        }
+        if let Some(upgrade) = quick::open(&core, &stream, peer) {
+            return websocket::start(&core, stream, place, &Bytes::new(), upgrade);
+        }
+    }
     let exchange = Arc::new(Exchange::default());
     let service = Service { core: Arc::clone(&core), from, exchange: Arc::clone(&exchange) };
     let stream = HttpStream::new(stream, Arc::clone(&exchange), core.config.write_timeout);
@@ -50,11 +60,20 @@ pub(crate) async fn serve(
     }
 }
 
+/// Waits for the first bytes of a connection, or its end, as long as they may take.
+async fn has_spoken(core: &Core, stream: &Stream) -> bool {
+    let spoken = poll_fn(|cx| stream.poll_read_ready(cx));
+    tokio::select! {
+        spoken = timeout(core.config.header_timeout, spoken) => spoken.is_ok(),
+        () = core.winding_up.cancelled() => false,
+    }
+}
+
 /// Serves requests; then what is left of the connection, and whether it ended in order.
 async fn run(core: &Core, mut http: Box<Http>) -> (Stream, Bytes, bool) {
     let mut winding_up = std::pin::pin!(core.winding_up.cancelled());
     let mut told = false;
-    let outcome = std::future::poll_fn(|cx| {
+    let outcome = poll_fn(|cx| {
         if !told && winding_up.as_mut().poll(cx).is_ready() {
             told = true;
             Pin::new(&mut *http).graceful_shutdown();

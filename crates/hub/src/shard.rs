@@ -24,6 +24,10 @@ use crate::connection::Item;
 use crate::metrics::Tally;
 use crate::{Class, CloseReason, Connection, Limits, Metrics, Publication, SocketKey, Topic};
 
+/// Sockets whose memory is fetched together: more would be driven out again by the kernel's before
+/// their turn comes.
+const FETCHED: usize = 16;
+
 /// What a shard is told. See the methods of `Hub`.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -191,7 +195,11 @@ impl Shard {
             batch.collect(run, &mut items);
             let (members, sockets, topics) = roster.audience(run.topic);
             let whole = joined(&items, members.len());
-            for place in members {
+            for (index, place) in members.iter().enumerate() {
+                if index.is_multiple_of(FETCHED) {
+                    let next = &members[index..members.len().min(index + FETCHED)];
+                    next.iter().filter_map(|place| sockets.get(*place)).for_each(Socket::fetch);
+                }
                 let Some(socket) = sockets.get_mut(*place) else { continue };
                 let gets_this = is_only || !socket.gets_more_than(run.topic, topics);
                 if gets_this && batch.is_new_to(socket) {

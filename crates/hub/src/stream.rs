@@ -5,8 +5,14 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll};
 
-use rustix::net::SendFlags;
+use rustix::net::{RecvFlags, SendFlags};
 use tokio::net::{TcpStream, UnixStream};
+
+/// That more follows, where the system can be told so.
+#[cfg(target_os = "linux")]
+const MORE: SendFlags = SendFlags::MORE;
+#[cfg(not(target_os = "linux"))]
+const MORE: SendFlags = SendFlags::empty();
 
 /// A stream that the hub may write to without owning it. `TCP_NODELAY` is the business of whoever
 /// accepted it.
@@ -49,6 +55,18 @@ impl Stream {
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         // No SIGPIPE comes of it: every Rust program ignores that from its start.
         Ok(rustix::net::send(self, bytes, SendFlags::DONTWAIT)?)
+    }
+
+    /// Writes the beginning of something whose rest follows at once, so that the kernel may send
+    /// both together. Otherwise as [`Self::try_write`].
+    pub fn send_more(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::net::send(self, bytes, SendFlags::DONTWAIT | MORE)?)
+    }
+
+    /// Copies what is there without taking it, or fails with `WouldBlock`.
+    pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (_, length) = rustix::net::recv(self, buffer, RecvFlags::PEEK | RecvFlags::DONTWAIT)?;
+        Ok(length)
     }
 
     /// Writes what fits of several slices, or fails with `WouldBlock`.

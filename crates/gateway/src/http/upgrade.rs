@@ -12,7 +12,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use wire::engine::Rejection;
 use wire::websocket::accept_key;
 
-use super::{Engine, header_text, remember};
+use super::{Engine, header_text, remember_request};
 use crate::relay::Relay;
 use crate::session::{ProbeGuard, Session};
 use crate::sessions::Reservation;
@@ -36,8 +36,20 @@ pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
 }
 
 fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
+    let mut values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.any(|value| names_token(value, token))
+}
+
+/// Whether a header's list has a token.
+pub(super) fn names_token(value: &str, token: &str) -> bool {
+    value.split(',').any(|item| item.trim().eq_ignore_ascii_case(token))
+}
+
+/// Whether it is 16 bytes in base64.
+pub(super) fn is_key(key: &str) -> bool {
+    let digits = key.strip_suffix("==").unwrap_or_default();
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    digits.len() == 22 && digits.bytes().all(is_digit)
 }
 
 /// A WebSocket without `sid`: a new session.
@@ -50,7 +62,7 @@ pub(super) fn open(
     let Some(place) = engine.core.sessions.reserve() else {
         return Ok(engine.full());
     };
-    let handshake = remember(request, engine.peer);
+    let handshake = remember_request(request, engine.peer);
     Ok(switch(engine, &key, Upgrade::Open { place, handshake, b64 }))
 }
 
@@ -82,12 +94,7 @@ fn checked_key(request: &Request<Incoming>) -> Result<String, Rejection> {
     }
     let headers = request.headers();
     let key = header_text(headers, SEC_WEBSOCKET_KEY).map(str::trim);
-    let is_key = |key: &&str| {
-        let digits = key.strip_suffix("==").unwrap_or_default();
-        let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-        digits.len() == 22 && digits.bytes().all(is_digit)
-    };
-    match (header_text(headers, SEC_WEBSOCKET_VERSION), key.filter(is_key)) {
+    match (header_text(headers, SEC_WEBSOCKET_VERSION), key.filter(|key| is_key(key))) {
         (Some("13"), Some(key)) => Ok(key.to_owned()),
         _ => Err(Rejection::BadRequest),
     }

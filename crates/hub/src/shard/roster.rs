@@ -180,6 +180,11 @@ impl Roster {
 }
 
 impl Socket {
+    /// Fetches its memory ahead; see [`Connection::fetch`].
+    pub(super) fn fetch(&self) {
+        self.connection.fetch();
+    }
+
     pub(super) fn is_in(&self, topic: Place) -> bool {
         self.memberships.all().iter().any(|membership| membership.topic == topic)
     }

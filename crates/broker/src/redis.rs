@@ -228,6 +228,20 @@ impl Redis {
         self.shared.counters.counts()
     }
 
+    /// The words of the command by which an entry is appended, so that Redis alone can be measured
+    /// with it; nothing where the partition is not known yet.
+    pub fn append_call(&self, draft: &Draft) -> Option<Vec<Vec<u8>>> {
+        let known = &self.shared.partitions[self.place_of(&draft.room)];
+        let (limits, far_ahead) = (&self.shared.limits, u64::MAX);
+        let call =
+            lane::request::request(&known.keys, limits, draft, known.epoch()?, far_ahead, "");
+        let words = call.args_iter().map(|word| match word {
+            redis::Arg::Simple(word) => word.to_vec(),
+            _ => Vec::new(),
+        });
+        Some(words.collect())
+    }
+
     /// Drops what the log keeps no more now, instead of when the sweeper comes around.
     pub fn sweep(&self) -> Answer<Result<(), Error>> {
         let shared = self.shared.clone();

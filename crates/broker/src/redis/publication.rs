@@ -151,16 +151,24 @@ impl<'a> Reading<'a> {
         Ok(word)
     }
 
+    /// The next word as a number. Every entry has many, so it is read in one go.
     fn number(&mut self) -> Result<u64, Undecodable> {
-        let word = self.word()?;
-        if word.is_empty() {
-            return Err(Undecodable);
+        let mut number = 0_u64;
+        for (place, byte) in self.rest.iter().enumerate() {
+            match byte {
+                b'0'..=b'9' => {
+                    let ten_times = number.checked_mul(10).ok_or(Undecodable)?;
+                    number = ten_times.checked_add(u64::from(byte - b'0')).ok_or(Undecodable)?;
+                }
+                b' ' | b'\n' if place > 0 => {
+                    let behind = place + usize::from(*byte == b' ');
+                    self.rest = &self.rest[behind..];
+                    return Ok(number);
+                }
+                _ => return Err(Undecodable),
+            }
         }
-        let digit = |number: u64, byte: &u8| {
-            let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-            number.checked_mul(10)?.checked_add(digit)
-        };
-        word.iter().try_fold(0, digit).ok_or(Undecodable)
+        Err(Undecodable)
     }
 
     /// Skips what a later release may have added.

@@ -133,8 +133,9 @@ impl Ring {
             self.begin(Head { epoch, seq: record.seq.saturating_sub(1) });
         }
         let recent = Arc::new(Recent::new(epoch, record));
-        self.open_bytes += recent.weight();
-        self.bytes += recent.weight();
+        let weight = recent.weight();
+        self.open_bytes += weight;
+        self.bytes += weight;
         self.open.push(recent.clone());
         if self.open.len() == PIECE {
             let entries = std::mem::take(&mut self.open).into();

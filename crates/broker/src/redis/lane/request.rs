@@ -7,7 +7,7 @@ use crate::{Draft, Epoch, Limits};
 
 /// The call of the append script. Redis must not carry it out when its clock is past `not_after`,
 /// or if the partition isn't in the Redis with this replication id.
-pub(super) fn request(
+pub(in super::super) fn request(
     keys: &Keys,
     limits: &Limits,
     draft: &Draft,

@@ -1,5 +1,7 @@
 //! What a load test is told, and whether it makes sense together.
 
+use std::path::PathBuf;
+
 use anyhow::{bail, ensure};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -72,6 +74,10 @@ pub struct BenchArgs {
     #[arg(long, value_name = "PID")]
     pub pid: Vec<u32>,
 
+    /// File for a picture of the run, as SVG: how long deliveries took, and when they came
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
+
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
@@ -92,8 +98,8 @@ const SENDERS_DEFAULT: u32 = 10;
 const RATE_DEFAULT: f64 = 10.0;
 const DURATION_DEFAULT: f64 = 10.0;
 
-/// Clients that connect at the same time: about a server's usual backlog.
-const CONNECTING_MAX: u32 = 128;
+/// Clients that connect at the same time, over all workers: about a server's usual backlog.
+pub(crate) const CONNECTING_MAX: u32 = 128;
 
 /// Points that a timeline has at most, where its length is known.
 const BINS_MAX: f64 = 1000.0;
@@ -104,6 +110,8 @@ const BINS_MAX: f64 = 1000.0;
 pub enum Transport {
     /// WebSocket from the start, without polling.
     Websocket,
+    /// HTTP long-polling, and never more.
+    Polling,
 }
 
 impl Transport {
@@ -111,6 +119,7 @@ impl Transport {
     pub(crate) fn connections(self) -> u64 {
         match self {
             Self::Websocket => 1,
+            Self::Polling => 2,
         }
     }
 }
@@ -172,11 +181,6 @@ impl BenchArgs {
             }
         };
         Ok(course)
-    }
-
-    /// Clients that connect at the same time, over all workers.
-    pub(crate) fn connecting_max(&self) -> u32 {
-        CONNECTING_MAX
     }
 
     /// Seconds that one point of the timeline stands for.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use crate::args::BenchArgs;
+use crate::args::{BenchArgs, CONNECTING_MAX};
 use crate::board::Board;
 use crate::clock::now_us;
 use crate::crew::Crew;
@@ -12,6 +12,7 @@ use crate::footprint::{self, Memory};
 use crate::ledger::Settlement;
 use crate::limits;
 use crate::plan::{Order, Plan};
+use crate::plot;
 use crate::report::{Connect, Report};
 use crate::target::Target;
 
@@ -81,6 +82,10 @@ pub fn bench(args: &BenchArgs) -> anyhow::Result<Report> {
             per_connection: all.saturating_sub(before) / clients,
         });
     }
+    if let Some(path) = &args.plot {
+        std::fs::write(path, plot::draw(&report))
+            .with_context(|| format!("--plot {}: it could not be written", path.display()))?;
+    }
     Ok(report)
 }
 
@@ -122,7 +127,7 @@ fn plans(args: &BenchArgs) -> anyhow::Result<Vec<Plan>> {
             course,
             is_alone: shares.len() == 1,
             churn: args.churn.unwrap_or(0.0) / 100.0 * f64::from(*clients),
-            connecting_max: (args.connecting_max() / shares.len() as u32).max(1),
+            connecting_max: (CONNECTING_MAX / shares.len() as u32).max(1),
             bin_seconds: args.bin_seconds(),
         });
         first += clients;

@@ -46,18 +46,18 @@ pub(crate) fn cpu_us(pids: &[u32]) -> anyhow::Result<Option<u64>> {
 
 /// What the calling thread has spent so far.
 pub(crate) fn own_effort(now_us: u64) -> Effort {
-    let waited_us = fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let waited_us = waited_us.and_then(|text| waited(&text)).unwrap_or(0);
-    Effort { wall_us: now_us, cpu_us: thread_cpu_us(), waited_us }
+    let schedstat = fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let waited = schedstat.and_then(|text| waited(&text)).unwrap_or(0);
+    Effort { wall: now_us, cpu: thread_cpu_us(), waited }
 }
 
 impl Effort {
     /// What was spent since another moment.
     pub(crate) fn since(self, before: Self) -> Self {
         Self {
-            wall_us: self.wall_us.saturating_sub(before.wall_us),
-            cpu_us: self.cpu_us.saturating_sub(before.cpu_us),
-            waited_us: self.waited_us.saturating_sub(before.waited_us),
+            wall: self.wall.saturating_sub(before.wall),
+            cpu: self.cpu.saturating_sub(before.cpu),
+            waited: self.waited.saturating_sub(before.waited),
         }
     }
 }

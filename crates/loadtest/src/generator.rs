@@ -32,7 +32,7 @@ pub struct Generator {
 
 /// The part of the time in which a worker had no core to spare.
 pub(crate) fn busy_share(effort: Effort) -> f64 {
-    share(effort.cpu_us + effort.waited_us, effort.wall_us)
+    share(effort.cpu + effort.waited, effort.wall)
 }
 
 fn share(part: u64, whole: u64) -> f64 {
@@ -52,8 +52,8 @@ impl Generator {
         lag: &Latency,
         unread: Latency,
     ) -> Self {
-        let wall_us = efforts.iter().map(|effort| effort.wall_us).max().unwrap_or(0);
-        let cpu_share = share(efforts.iter().map(|effort| effort.cpu_us).sum(), wall_us);
+        let wall = efforts.iter().map(|effort| effort.wall).max().unwrap_or(0);
+        let cpu_share = share(efforts.iter().map(|effort| effort.cpu).sum(), wall);
         let busy_share = efforts.iter().copied().map(busy_share).fold(0.0, f64::max);
         let mut why = Vec::new();
         if busy_share > BUSY_SHARE_MAX {
@@ -80,8 +80,8 @@ mod tests {
         Generator::judge(efforts, &p99(40.0), &p99(lag), p99(unread))
     }
 
-    fn effort(cpu_us: u64, waited_us: u64) -> Effort {
-        Effort { wall_us: 1000, cpu_us, waited_us }
+    fn effort(cpu: u64, waited: u64) -> Effort {
+        Effort { wall: 1000, cpu, waited }
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod meter;
 mod pace;
 mod packet;
 mod plan;
+mod plot;
 mod progress;
 mod report;
 mod target;

@@ -24,8 +24,7 @@ pub(crate) fn raise_files() -> u64 {
 /// How many clients one worker can have when a process may open so many files.
 pub(crate) fn clients_max(files: u64, transport: Transport) -> u32 {
     let connections = files.saturating_sub(OTHER_FILES).clamp(1, CONNECTIONS_MAX);
-    let of_each = u64::from(transport.connections());
-    u32::try_from(connections / of_each).unwrap_or(u32::MAX).max(1)
+    u32::try_from(connections / transport.connections()).unwrap_or(u32::MAX).max(1)
 }
 
 /// The clients of each of so many workers, as equal as can be.
@@ -42,6 +41,7 @@ mod tests {
     fn worker_stays_below_the_limit_of_files() {
         assert_eq!(clients_max(20_000, Transport::Websocket), 15_000);
         assert_eq!(clients_max(1024, Transport::Websocket), 960);
+        assert_eq!(clients_max(1024, Transport::Polling), 480);
         assert_eq!(clients_max(10, Transport::Websocket), 1);
     }
 

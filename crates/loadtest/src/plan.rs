@@ -115,13 +115,13 @@ pub(crate) struct Progress {
     pub(crate) effort: Effort,
 }
 
-/// What the generator spent between two moments at which something happened.
+/// What a worker spent, in microseconds, between two moments at which something happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Effort {
-    pub(crate) wall_us: u64,
-    pub(crate) cpu_us: u64,
+    pub(crate) wall: u64,
+    pub(crate) cpu: u64,
     /// Ready to run, and not running, since others had the core.
-    pub(crate) waited_us: u64,
+    pub(crate) waited: u64,
 }
 
 /// What arrived within some seconds.

@@ -252,11 +252,10 @@ impl fmt::Display for Latency {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn clean() -> Report {
-        Report {
+impl Report {
+    /// One of a clean run, for tests.
+    pub(crate) fn sample() -> Self {
+        Self {
             urls: vec!["http://127.0.0.1:3000".into()],
             transport: Transport::Websocket,
             clients: 3,
@@ -297,23 +296,28 @@ mod tests {
             distribution: Histogram::new(3).unwrap(),
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
-    fn anything_less_than_all_is_not_clean() {
-        assert!(clean().is_clean());
-        assert!(Report { strangers: 9, ..clean() }.is_clean());
-        assert!(Report { deliveries: 59, expected: None, ..clean() }.is_clean());
+    fn anything_less_than_all_is_not_Report::sample() {
+        assert!(Report::sample().is_clean());
+        assert!(Report { strangers: 9, ..Report::sample() }.is_clean());
+        assert!(Report { deliveries: 59, expected: None, ..Report::sample() }.is_clean());
         let failures = BTreeMap::from([("gone".to_owned(), 1)]);
         let unclean = [
-            Report { connected: 2, ..clean() },
-            Report { failures, ..clean() },
-            Report { messages: 0, acknowledged: 0, deliveries: 0, ..clean() },
-            Report { acknowledged: 19, ..clean() },
-            Report { deliveries: 59, ..clean() },
-            Report { lost: 1, ..clean() },
-            Report { doubled: 1, ..clean() },
-            Report { disordered: 1, ..clean() },
-            Report { misdirected: 1, ..clean() },
+            Report { connected: 2, ..Report::sample() },
+            Report { failures, ..Report::sample() },
+            Report { messages: 0, acknowledged: 0, deliveries: 0, ..Report::sample() },
+            Report { acknowledged: 19, ..Report::sample() },
+            Report { deliveries: 59, ..Report::sample() },
+            Report { lost: 1, ..Report::sample() },
+            Report { doubled: 1, ..Report::sample() },
+            Report { disordered: 1, ..Report::sample() },
+            Report { misdirected: 1, ..Report::sample() },
         ];
         for report in unclean {
             assert!(!report.is_clean(), "{report:?}");
@@ -325,11 +329,11 @@ mod tests {
     fn text_says_why_figures_are_missing() {
         let why = vec!["it was busy".to_owned()];
         let generator = Generator { was_bottleneck: true, why, ..Generator::default() };
-        let (delivery, deliveries_per_second) = (None, None);
-        let report = Report { generator, delivery, deliveries_per_second, ..clean() }.to_string();
+        let (deliveries_per_second, delivery) = (None, None);
+        let report = Report { deliveries_per_second, delivery, generator, ..Report::sample() }.to_string();
         assert!(report.contains("the generator was too slow for them (it was busy)"), "{report}");
         assert!(!report.contains("deliveries a second") && !report.contains("\nack"), "{report}");
-        assert!(clean().to_string().contains("30 deliveries a second"));
+        assert!(Report::sample().to_string().contains("30 deliveries a second"));
     }
 
     #[test]

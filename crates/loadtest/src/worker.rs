@@ -8,18 +8,21 @@ mod alarm;
 mod client;
 mod closing;
 mod desk;
+mod link;
 mod pipe;
+mod polling;
 mod score;
 mod turns;
 mod websocket;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver as OrderBox, SyncSender};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use mio::{Events, Poll, Token, Waker};
+use mio::{Events, Poll, Registry, Token, Waker};
 
 use self::alarm::{ALARM, Alarm, ORDERS};
 use self::client::{Client, Readiness, Stage};
@@ -52,13 +55,14 @@ const WAIT_US_MIN: u64 = 100;
 pub(crate) struct Worker {
     plan: Plan,
     poll: Poll,
+    registry: Arc<Registry>,
     alarm: Alarm,
     orders: OrderBox<Order>,
     news: SyncSender<From>,
     clients: Vec<Client>,
     score: Score,
     scratch: Vec<u8>,
-    /// Connections that may have more to read than they were given time for.
+    /// Tokens of connections that may have more to read than they were given time for.
     again: Vec<usize>,
     /// The slot that connects next, of those that have not tried yet.
     next_slot: usize,
@@ -103,6 +107,7 @@ impl Worker {
             score: Score::new(&plan),
             churn: turns::Churn::new(&plan),
             plan,
+            registry: Arc::new(poll.registry().try_clone()?),
             poll,
             orders,
             news,
@@ -162,8 +167,8 @@ impl Worker {
                 (false, false) => since_us,
             };
             (woke_us, events_before) = (now, events.iter().count());
-            for slot in std::mem::take(&mut self.again) {
-                self.serve(slot, Readiness::MORE, since_us);
+            for token in std::mem::take(&mut self.again) {
+                self.serve(token, Readiness::MORE, since_us);
             }
             for (at, event) in events.iter().enumerate() {
                 if at % EVENTS_PER_SEND == EVENTS_PER_SEND - 1 {
@@ -172,7 +177,7 @@ impl Worker {
                 match event.token() {
                     ALARM => {}
                     ORDERS => self.take_orders()?,
-                    Token(slot) => self.serve(slot, Readiness::of(event), since_us),
+                    Token(token) => self.serve(token, Readiness::of(event), since_us),
                 }
             }
             self.send_what_is_due()?;

@@ -112,12 +112,15 @@ impl Board {
 
     pub(crate) fn report(&self, args: &BenchArgs) -> Report {
         let all: Vec<&Findings> = self.findings.iter().flatten().collect();
-        let remains: Vec<&Remains> = self.remains.iter().flatten().collect();
         let mut tally = Tally::default();
-        all.iter().for_each(|findings| tally.add(findings.tally));
+        for findings in &all {
+            tally.add(findings.tally);
+        }
         let histogram = |of: fn(&Findings) -> &[(u64, u64)]| {
             let mut sum = fine();
-            all.iter().for_each(|findings| add(&mut sum, of(findings)));
+            for findings in &all {
+                add(&mut sum, of(findings));
+            }
             sum
         };
         let delivery = histogram(|findings| &findings.delivery);
@@ -128,16 +131,10 @@ impl Board {
         let latency = Latency::of(&delivery);
         let generator = Generator::judge(&efforts, &latency, &lag, unread);
         let last_us = all.iter().map(|findings| findings.last_us).max().unwrap_or(0);
-        let acknowledged = remains.iter().map(|remains| remains.acknowledged).sum();
+        let acknowledged = self.remains.iter().flatten().map(|remains| remains.acknowledged).sum();
         let is_true = !generator.was_bottleneck;
         let per_second =
             |count: u64| (is_true && last_us > 0).then(|| count as f64 / (last_us as f64 / 1e6));
-        let unanswered = remains.iter().flat_map(|remains| &remains.fates);
-        let unanswered = unanswered.filter(|(_, fate)| *fate == Fate::Unanswered).count() as u64;
-        let mut refused = BTreeMap::new();
-        for (code, count) in remains.iter().flat_map(|remains| &remains.refused) {
-            *refused.entry(code.clone()).or_default() += count;
-        }
         let course = &self.plans[0].course;
         let messages = match self.pace.or(Loop::of(course)) {
             None => course.messages_max,
@@ -162,8 +159,8 @@ impl Board {
             messages,
             sent: self.sum(|progress| progress.sent),
             acknowledged,
-            refused,
-            unanswered,
+            refused: self.refused(),
+            unanswered: self.unanswered(),
             deliveries: tally.received,
             expected: self.expected(args),
             seconds: last_us as f64 / 1e6,
@@ -183,6 +180,20 @@ impl Board {
             timeline: self.timeline(is_true),
             distribution: delivery,
         }
+    }
+
+    /// Codes with which messages were refused, and how often.
+    fn refused(&self) -> BTreeMap<String, u64> {
+        let mut refused = BTreeMap::new();
+        for (code, count) in self.remains.iter().flatten().flat_map(|remains| &remains.refused) {
+            *refused.entry(code.clone()).or_default() += count;
+        }
+        refused
+    }
+
+    fn unanswered(&self) -> u64 {
+        let fates = self.remains.iter().flatten().flat_map(|remains| &remains.fates);
+        fates.filter(|(_, fate)| *fate == Fate::Unanswered).count() as u64
     }
 
     /// How many deliveries there should be, where nobody comes or goes.

@@ -42,6 +42,7 @@ mod linux {
             Ok(())
         }
 
+        #[expect(clippy::unused_self, reason = "other systems need it")]
         /// How long a wait for connections may take, in microseconds: it will be ended.
         pub(in crate::worker) fn wait_us(&self, wait_us: u64, _now_us: u64) -> u64 {
             wait_us

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::sync::Arc;
 
-use mio::{Registry, Token};
+use mio::Registry;
 
 use super::desk::{Desk, Reply};
+use super::link::Link;
 use super::score::Score;
-use super::websocket::WebSocket;
 use crate::ledger::Receiver;
 use crate::packet::Arrival;
 use crate::plan::Plan;
@@ -22,7 +23,7 @@ pub(super) struct Client {
     pub(super) stage: Stage,
     /// How often it has come.
     pub(super) life: u32,
-    link: Option<WebSocket>,
+    link: Option<Link>,
     /// Messages that wait until the connection takes them.
     held: VecDeque<Arrival>,
 }
@@ -75,19 +76,20 @@ impl Client {
     pub(super) fn open(
         &mut self,
         plan: &Plan,
-        registry: &Registry,
+        registry: &Arc<Registry>,
         slot: usize,
     ) -> anyhow::Result<()> {
         let target = &plan.targets[self.number as usize % plan.targets.len()];
         self.life += 1;
         self.stage = Stage::Outside;
-        self.link = Some(WebSocket::open(target, self.number, registry, Token(slot))?);
+        self.link = Some(Link::open(plan.transport, target, self.number, registry, slot)?);
         Ok(())
     }
 
     /// Reads and writes what can be.
     pub(super) fn look(
         &mut self,
+        side: usize,
         readiness: Readiness,
         scratch: &mut [u8],
         score: &mut Score,
@@ -106,7 +108,7 @@ impl Client {
             now_us,
             end: None,
         };
-        let read = link.ready(readiness, scratch, &mut desk);
+        let read = link.ready(side, readiness, scratch, &mut desk);
         if let Some(why) = desk.end {
             anyhow::bail!(why);
         }
@@ -115,7 +117,10 @@ impl Client {
             match reply {
                 Reply::Packet(packet) => link.push(&packet)?,
                 Reply::Pong(payload) => link.pong(&payload)?,
-                Reply::Opened(_) => link.push(score.phrase.connect())?,
+                Reply::Opened(handshake) => {
+                    link.opened(&handshake)?;
+                    link.push(score.phrase.connect())?;
+                }
             }
         }
         if !self.held.is_empty() {

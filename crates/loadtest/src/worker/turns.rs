@@ -62,33 +62,34 @@ impl Worker {
     fn connect(&mut self, slot: usize, now: u64) {
         let client = &mut self.clients[slot];
         self.connecting_count += 1;
-        let opened = client.open(&self.plan, self.poll.registry(), slot);
+        let opened = client.open(&self.plan, &self.registry, slot);
         self.connecting.push_back((slot, client.life, now + CONNECT_TIMEOUT_US));
         if let Err(error) = opened {
             self.fail(slot, &format!("{error:#}"));
         }
     }
 
-    pub(super) fn serve(&mut self, slot: usize, readiness: Readiness, unread_since: u64) {
+    pub(super) fn serve(&mut self, token: usize, readiness: Readiness, unread_since: u64) {
         let now = now_us();
         if self.start_us.is_some() {
             self.unread.saturating_record(now.saturating_sub(unread_since).max(1));
         }
-        self.read(slot, readiness, now);
+        self.read(token, readiness, now);
     }
 
-    pub(super) fn read(&mut self, slot: usize, readiness: Readiness, now: u64) {
+    fn read(&mut self, token: usize, readiness: Readiness, now: u64) {
         let after_us = now - self.start_us.unwrap_or(now);
+        let (slot, side) = (token / 2, token % 2);
         let Some(client) = self.clients.get_mut(slot) else { return };
         if client.stage == Stage::Gone {
             return;
         }
         self.score.turn_page(after_us);
-        match client.look(readiness, &mut self.scratch, &mut self.score, after_us) {
+        match client.look(side, readiness, &mut self.scratch, &mut self.score, after_us) {
             Err(error) => self.fail(slot, &format!("{error:#}")),
             Ok(look) => {
                 if look.has_more {
-                    self.again.push(slot);
+                    self.again.push(token);
                 }
                 if look.has_entered {
                     self.enter(slot, now);

@@ -12,20 +12,37 @@ fn args(urls: Vec<String>) -> BenchArgs {
     BenchArgs {
         url: urls,
         clients: 5,
-        rate: 1000.0,
+        rooms: None,
         senders: Some(3),
-        duration: 0.1,
+        rate: Some(1000.0),
+        in_flight: None,
+        duration: Some(0.1),
+        messages: None,
         size: 64,
+        churn: None,
         patience: 1.0,
         transport: Transport::Websocket,
+        workers: None,
         pid: vec![std::process::id()],
+        plot: None,
         json: false,
+        worker: false,
     }
+}
+
+/// The load test waits, and the server of these tests must go on meanwhile.
+async fn load(args: BenchArgs) -> anyhow::Result<Report> {
+    tokio::task::spawn_blocking(move || bench(&args)).await.unwrap()
+}
+
+fn closed_loop(url: String, in_flight: u32) -> BenchArgs {
+    let (rate, duration) = (None, None);
+    BenchArgs { rate, in_flight: Some(in_flight), duration, messages: Some(100), ..args(vec![url]) }
 }
 
 async fn report_of(fault: Fault) -> Report {
     let server = Server::start(fault).await;
-    let report = bench(args(vec![server.url()])).await.unwrap();
+    let report = load(args(vec![server.url()])).await.unwrap();
     assert_eq!((report.connected, report.sent), (5, 100), "{report}");
     report
 }
@@ -41,15 +58,19 @@ async fn good_server_is_clean() {
     assert!(report.is_clean(), "{report}");
     assert_eq!(counts(&report), (500, 0, 0, 0));
     assert_eq!((report.acknowledged, report.unanswered), (100, 0));
-    assert!(report.delivery.p50 > 0.0 && report.acknowledgement.max >= report.delivery.p50 / 1e3);
-    assert!(report.memory.is_some() && report.cpu_us_per_delivery.is_some());
+    assert_eq!((report.distribution.len(), report.expected), (500, Some(500)));
+    assert_eq!(report.timeline.iter().map(|point| point.deliveries).sum::<u64>(), 500);
+    assert_eq!(report.delivery.is_none(), report.generator.was_bottleneck, "{report}");
+    let memory = report.memory.unwrap();
+    assert!(memory.peak >= memory.after && report.cpu_us_per_delivery.is_some());
+    assert!(report.connect.cpu_us_per_connection.is_some());
     assert!(report.to_string().ends_with("\nclean"), "{report}");
 }
 
 #[tokio::test]
 async fn clients_are_shared_between_servers() {
     let server = Server::start(Fault::None).await;
-    let report = bench(args(vec![server.url(), server.other_url()])).await.unwrap();
+    let report = load(args(vec![server.url(), server.other_url()])).await.unwrap();
     assert!(report.is_clean(), "{report}");
     assert_eq!(server.connections_by_path(), (3, 2));
 }
@@ -120,11 +141,58 @@ async fn silent_connection_answers_pings() {
 }
 
 #[tokio::test]
+async fn closed_loop_sends_as_many_as_were_asked_for() {
+    for in_flight in [1, 7, 1000] {
+        let server = Server::start(Fault::None).await;
+        let report = load(closed_loop(server.url(), in_flight)).await.unwrap();
+        assert!(report.is_clean(), "{in_flight}: {report}");
+        assert_eq!((report.messages, report.deliveries), (100, 500));
+    }
+}
+
+#[tokio::test]
+async fn closed_loop_goes_on_past_what_was_refused_and_past_who_is_gone() {
+    let server = Server::start(Fault::Refuse).await;
+    let report = load(closed_loop(server.url(), 1)).await.unwrap();
+    assert_eq!((report.acknowledged, report.deliveries), (99, 495), "{report}");
+    let server = Server::start(Fault::HangUp).await;
+    let report = load(closed_loop(server.url(), 1)).await.unwrap();
+    assert_eq!((report.acknowledged, report.lost), (100, 0), "{report}");
+}
+
+#[tokio::test]
+async fn closed_loop_stops_at_what_is_lost_and_says_so() {
+    let server = Server::start(Fault::Lose).await;
+    let report = load(closed_loop(server.url(), 1)).await.unwrap();
+    assert_eq!((report.lost, report.messages), (1, 50), "{report}");
+    assert!(!report.is_clean());
+}
+
+#[tokio::test]
+async fn options_that_contradict_each_other_are_errors() {
+    let any = || args(vec!["http://127.0.0.1:1".into()]);
+    let contradictions = [
+        (BenchArgs { rooms: Some(6), ..any() }, "--rooms"),
+        (BenchArgs { senders: Some(6), ..any() }, "--senders"),
+        (BenchArgs { workers: Some(6), ..any() }, "--workers"),
+        (BenchArgs { churn: Some(5.0), senders: Some(5), ..any() }, "--churn"),
+        (BenchArgs { churn: Some(5.0), ..closed_loop("http://127.0.0.1:1".into(), 1) }, "--churn"),
+        (BenchArgs { churn: Some(7000.0), ..any() }, "--churn"),
+        (BenchArgs { duration: Some(1e7), ..any() }, "--duration"),
+    ];
+    for (args, option) in contradictions {
+        let error = load(args.clone()).await.unwrap_err().to_string();
+        assert!(error.contains(option), "{args:?}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn nobody_there_is_an_error() {
     let server = Server::start(Fault::RefuseConnect).await;
-    let error = bench(args(vec![server.url()])).await.unwrap_err();
+    let error = load(args(vec![server.url()])).await.unwrap_err();
     let text = format!("{error:#}");
     assert!(text.contains("no client could connect") && text.contains("CONNECT was refused"));
-    let error = bench(args(vec!["http://127.0.0.1:1".into()])).await.unwrap_err();
-    assert!(format!("{error:#}").contains("refused"), "{error:#}");
+    let error = load(args(vec!["http://127.0.0.1:1".into()])).await.unwrap_err();
+    let text = format!("{error:#}");
+    assert!(text.contains("to http://127.0.0.1:1: ") && text.contains("refused"), "{text}");
 }

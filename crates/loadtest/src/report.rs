@@ -303,7 +303,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn anything_less_than_all_is_not_Report::sample() {
+    fn anything_less_than_all_is_not_clean() {
         assert!(Report::sample().is_clean());
         assert!(Report { strangers: 9, ..Report::sample() }.is_clean());
         assert!(Report { deliveries: 59, expected: None, ..Report::sample() }.is_clean());
@@ -330,7 +330,8 @@ mod tests {
         let why = vec!["it was busy".to_owned()];
         let generator = Generator { was_bottleneck: true, why, ..Generator::default() };
         let (deliveries_per_second, delivery) = (None, None);
-        let report = Report { deliveries_per_second, delivery, generator, ..Report::sample() }.to_string();
+        let report =
+            Report { deliveries_per_second, delivery, generator, ..Report::sample() }.to_string();
         assert!(report.contains("the generator was too slow for them (it was busy)"), "{report}");
         assert!(!report.contains("deliveries a second") && !report.contains("\nack"), "{report}");
         assert!(Report::sample().to_string().contains("30 deliveries a second"));

@@ -24,10 +24,17 @@ Examples:
 
 const BENCH_EXAMPLES: &str = "\
 Examples:
-  palabre bench --clients 1000 --rate 50 --duration 30
+  palabre bench --clients 1000 --rate 50 --duration 30 --pid PID --plot run.svg
   palabre bench --url http://127.0.0.1:3000 --url http://127.0.0.1:3001
+  palabre bench --clients 1000 --in-flight 32 --messages 5000
+  palabre bench --clients 10000 --churn 5 --rate 5 --duration 3600 --pid PID
 
-It ends with 0 if nothing was lost, doubled or out of order, and with 1 otherwise.";
+Messages go by the clock, whether or not the server keeps up, and latency counts from when each one
+was due. With --in-flight the next one goes when one has arrived, and latency counts from when it was
+sent. Where this program was too slow to tell, it gives no latencies and no rates, and says why.
+
+It ends with 0 if nothing was lost, doubled or out of order, with 1 otherwise, and with 2 if it
+could not be tried.";
 
 const CHAOS_EXAMPLES: &str = "\
 Examples:

@@ -27,7 +27,8 @@ pub(super) fn measure(root: &Path, crates: &[&str]) -> Result<Counts> {
     let steady = steady(root, &folder)?;
     let mut by_name = BTreeMap::new();
     for name in crates {
-        let args = ["bench", "--locked", "-p", name, "--bench", "micro"];
+        let what = ["bench", "--profile", "counting", "--locked"];
+        let args = [&what[..], &["-p", name, "--bench", "micro"]].concat();
         let mut command = shell::command(root, "cargo", &args);
         command.env("GUNGRAUN_RUNNER", &runner).env("GUNGRAUN_HOME", &folder);
         command.env("GUNGRAUN_CALLGRIND_ARGS", "--cache-sim=no");

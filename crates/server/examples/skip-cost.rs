@@ -86,7 +86,7 @@ async fn measure(address: &str, entries: u64) -> Result<(), Failed> {
     let channel = format!("{prefix}:{{p0}}:0");
     let mut publisher = Publisher::start(address, &channel, head.epoch)?;
     for at_once in AT_ONCE {
-        // Every run ends with a few more than it measures, so that the first ones are warm.
+        // The first ones of each run are not measured: they are warming up.
         let mut round = |count: u64| -> Result<Head, Failed> {
             publisher.publish(head.seq + 1, count)?;
             head.seq += count;
@@ -99,7 +99,7 @@ async fn measure(address: &str, entries: u64) -> Result<(), Failed> {
             reach(&sequencer, round(at_once)?).await;
             sent += at_once;
         }
-        let spent = cpu()? - before;
+        let spent = cpu()?.saturating_sub(before);
         let each = spent.as_nanos() as f64 / sent as f64;
         println!("{at_once:5} at once: {each:6.0} ns of CPU for each of {sent} entries");
     }

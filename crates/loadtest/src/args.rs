@@ -35,7 +35,7 @@ pub struct BenchArgs {
 
     /// Instead of --rate: messages under way at once, over all senders; the next one goes when
     /// one has reached every receiver, and latency counts from when it was sent
-    #[arg(long, value_name = "N", conflicts_with = "rate",
+    #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=IN_FLIGHT_MAX))]
     pub in_flight: Option<u32>,
 
@@ -44,7 +44,7 @@ pub struct BenchArgs {
     pub duration: Option<f64>,
 
     /// Instead of --duration: how many messages are sent
-    #[arg(long, value_name = "N", conflicts_with = "duration",
+    #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=MESSAGES_MAX))]
     pub messages: Option<u32>,
 
@@ -125,8 +125,16 @@ impl Transport {
 }
 
 impl BenchArgs {
-    /// Whether the options make sense together, beyond what the command line itself excludes.
+    /// Whether the options make sense together.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
+        ensure!(
+            self.rate.is_none() || self.in_flight.is_none(),
+            "--rate doesn't go with --in-flight: either the clock sends, or what has arrived"
+        );
+        ensure!(
+            self.duration.is_none() || self.messages.is_none(),
+            "--duration doesn't go with --messages: either time ends it, or their number"
+        );
         let rooms = self.rooms.unwrap_or(1);
         ensure!(rooms <= self.clients, "--rooms: there are more rooms than --clients");
         if let Some(senders) = self.senders {

@@ -172,6 +172,8 @@ async fn closed_loop_stops_at_what_is_lost_and_says_so() {
 async fn options_that_contradict_each_other_are_errors() {
     let any = || args(vec!["http://127.0.0.1:1".into()]);
     let contradictions = [
+        (BenchArgs { in_flight: Some(1), ..any() }, "--in-flight"),
+        (BenchArgs { messages: Some(1), ..any() }, "--messages"),
         (BenchArgs { rooms: Some(6), ..any() }, "--rooms"),
         (BenchArgs { senders: Some(6), ..any() }, "--senders"),
         (BenchArgs { workers: Some(6), ..any() }, "--workers"),

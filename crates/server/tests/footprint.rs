@@ -25,7 +25,7 @@ const COUNTED: usize = 700;
 
 /// Bytes that the program holds for one idle connection of a stock client. What SQLite holds of its
 /// session record, about 0.2 KiB, is not counted; nor is what the allocator adds.
-const BYTES_MAX: usize = 1_700;
+const BYTES_MAX: usize = 1_600;
 
 /// How many times one looks for the fewest bytes before counting begins. What the last of the
 /// handshakes still hold then makes a byte or two for each connection.

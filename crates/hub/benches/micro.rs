@@ -113,7 +113,6 @@ fn read(peer: &mut Peer, buffer: &mut [u8]) -> usize {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "what a measurement gives back is dropped here")]
 fn check(mut house: House) {
     house.check();
 }

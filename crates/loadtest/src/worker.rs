@@ -154,6 +154,8 @@ impl Worker {
             if before_us >= look_us {
                 look_us = before_us + LOOK_EVERY_US;
                 self.look(before_us)?;
+                // Whoever gives orders and ends takes the waker along, and its last call with it.
+                self.take_orders()?;
             }
             self.wait(&mut events, look_us.saturating_sub(before_us), before_us)?;
             let now = now_us();

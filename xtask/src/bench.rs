@@ -16,3 +16,8 @@ pub(crate) fn bench(root: &Path, args: &[String]) -> anyhow::Result<()> {
         _ => bail!("which one? `cargo xtask bench peers` or `cargo xtask bench micro`"),
     }
 }
+
+/// Checks the form of what is measured beside the server, without installing any of it.
+pub(crate) fn check_peers(root: &Path) -> anyhow::Result<()> {
+    peers::check(root)
+}

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{licences, shell, tidy, tools, web};
+use crate::{bench, licences, shell, tidy, tools, web};
 
 /// One thing that is checked.
 pub(crate) struct Step {
@@ -57,7 +57,8 @@ pub(crate) const STEPS: &[Step] = &[
 ];
 
 fn format(root: &Path) -> Result<()> {
-    shell::run(root, "cargo", &["fmt", "--all", "--check"])
+    shell::run(root, "cargo", &["fmt", "--all", "--check"])?;
+    bench::check_peers(root)
 }
 
 fn page(root: &Path) -> Result<()> {

@@ -24,8 +24,8 @@ use anyhow::{Context as _, Result, bail};
 
 use self::loads::{GROUPS, Load, Scale, loads};
 use self::results::Results;
-use self::servers::{SERVERS, Server};
-use crate::tools;
+use self::servers::{Made, SERVERS, Server};
+use crate::{shell, tools};
 
 const USAGE: &str = "\
 cargo xtask bench peers [OPTIONS]    measures all, and writes docs/benchmarks.md
@@ -107,6 +107,26 @@ pub(super) fn bench(root: &Path, args: &[String]) -> Result<()> {
     }
     if options.writes || options.is_whole() {
         page::write(&place)?;
+    }
+    Ok(())
+}
+
+/// Whether the sources of floor and peers can be read by what would build and run them: neither
+/// their packages nor a build are needed for that.
+pub(super) fn check(root: &Path) -> Result<()> {
+    for server in &SERVERS {
+        let folder = server.folder(root);
+        match server.made {
+            Made::Palabre => {}
+            Made::Floor | Made::Cargo { .. } => shell::run(&folder, "cargo", &["fmt", "--check"])?,
+            Made::Node { file, .. } | Made::Bun { file, .. } => {
+                shell::run(&folder, "node", &["--check", file])?;
+            }
+            Made::Python { .. } => {
+                let parse = "import ast, sys; ast.parse(open(sys.argv[1]).read())";
+                shell::run(&folder, "python3", &["-c", parse, "server.py"])?;
+            }
+        }
     }
     Ok(())
 }

@@ -342,7 +342,7 @@ mod tests {
         let all = read("").unwrap();
         assert!(all.is_whole() && all.measures());
         assert_eq!((all.repetitions(), all.servers().len()), (3, SERVERS.len()));
-        assert_eq!(all.loads().len(), 10);
+        assert_eq!(all.loads().len(), 11);
     }
 
     #[test]

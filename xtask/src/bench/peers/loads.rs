@@ -63,6 +63,8 @@ const OURS_AND_FLOOR: &[&str] = &[FLOOR, PALABRE];
 pub(super) const GROUPS: [&str; 7] =
     ["one", "thirty-two", "connections", "redis", "latency", "rooms", "growth"];
 
+/// One instance without Redis, for the load that has two with one.
+pub(super) const WITHOUT_REDIS: &str = "redis-without";
 /// Clients in a room of the load with many.
 pub(super) const ROOM_CLIENTS: u32 = 10;
 /// As many as the descriptors of one instance allow, a round number of rooms.
@@ -90,6 +92,8 @@ pub(super) fn loads(scale: Scale) -> Vec<Load> {
         named("one"),
         Load { pace: Pace::InFlight(32), ..named("thirty-two") },
         Load { clients: scale.connections, ..named("connections") },
+        // Right beside what it is compared with.
+        Load { name: WITHOUT_REDIS.to_owned(), servers: SHARING, ..named("redis") },
         Load { servers: SHARING, clients: 2_000, instances: 2, redis: true, ..named("redis") },
         Load {
             servers: PROMPT,

@@ -41,7 +41,17 @@ pub(super) fn versions(root: &Path, server: &Server) -> Vec<String> {
     match server.made {
         Made::Palabre | Made::Floor => Vec::new(),
         Made::Cargo { .. } => cargo_versions(&read("Cargo.toml")),
-        Made::Node { .. } | Made::Bun { .. } => npm_versions(&read("package.json")),
+        Made::Node { .. } => npm_versions(&read("package.json")),
+        // Both of Bun's servers share a manifest; one of them needs no more than Bun.
+        Made::Bun { file, .. } => {
+            let all = npm_versions(&read("package.json"));
+            let source = read(file);
+            let is_used = |line: &String| {
+                let name = line.split(' ').next().unwrap_or_default();
+                name == "bun" || source.contains(&format!("from \"{name}\""))
+            };
+            all.into_iter().filter(is_used).collect()
+        }
         Made::Python { .. } => python_versions(&read("requirements.txt")),
     }
 }

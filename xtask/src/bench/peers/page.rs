@@ -55,8 +55,8 @@ Node, Bun and Python take one process for each core, and then Redis or the like 
 - What the others don't do: history, one order for all, no loss across a reconnect. Palabre does \
 it in these figures.
 - Socket.IO on Node with other WebSocket engines (eiows, µWebSockets.js), which its documentation \
-mentions as alternatives: the first is built from a checkout when it is installed, the second is \
-in no registry.
+mentions as alternatives: the first is compiled when it is installed, the second is in no \
+registry.
 - Peers on machines that they were tuned for. Each is set up as its own documentation \
 recommends; whoever knows better finds its few lines in `bench/peers/`.
 ";
@@ -144,6 +144,7 @@ fn in_short(kept: &Kept) -> String {
     let kibibytes = |spread: Spread| format!("{} KiB", number(spread.median / 1024.0));
     let memory = kept.results.spread("connections", PALABRE, results::connection_bytes);
     let rooms = at("rooms-1900", PALABRE);
+    let alone = at(loads::WITHOUT_REDIS, PALABRE);
     let rows: [(&str, &str, Option<String>); 9] = [
         (
             "CPU per delivery, one message at a time, 1,000 receivers: multiple of the floor",
@@ -169,7 +170,7 @@ fn in_short(kept: &Kept) -> String {
         (
             "CPU per delivery through Redis, two instances: multiple of one without",
             "1.10 ×",
-            times(kept.results.ratio(at("redis", PALABRE), at("one", PALABRE), results::cpu_us)),
+            times(kept.results.ratio(at("redis", PALABRE), alone, results::cpu_us)),
         ),
         (
             "p99 at 50 messages a second through Redis: multiple of floor and round trip",

@@ -24,7 +24,8 @@ fn run(load: &str, server: &str, cpu: f64) -> Run {
 
 fn kept() -> Kept {
     let mut runs = vec![run("redis", PALABRE, 9.0)];
-    for load in ["one", "thirty-two", "connections", "latency", "growth-1000"] {
+    for load in ["one", loads::WITHOUT_REDIS, "thirty-two", "connections", "latency", "growth-1000"]
+    {
         runs.push(run(load, FLOOR, 8.0));
         runs.push(run(load, PALABRE, 8.4));
     }

@@ -263,7 +263,8 @@ pub(super) fn latency(kept: &Kept) -> String {
                 each client. The bound is what the floor needs for 1,000 `send`s, in CPU time of \
                 the same repetition, and one round trip through Redis (publication to \
                 subscriber). The floor itself is one instance without Redis. A server that needs \
-                more than 20 ms for a message falls behind. Where each instance gives a message to its \
+                more than 20 ms for a message falls behind. Where each instance gives a message \
+                to its \
                 own clients before the others hear of it, two instances show two orders: such \
                 runs are out of order, and don't count.";
     let servers = [FLOOR, PALABRE, "socketioxide", "node", "python-socketio", "flask-socketio"];

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead as _, BufReader, BufWriter, stdin, stdout};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use mio::Waker;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::clock::now_us;
 use crate::plan::{News, Order, Plan};
 use crate::worker::Worker;
 
@@ -20,6 +22,12 @@ const WAITING_MAX: usize = 1024;
 
 /// What is told, and the worker who tells it.
 pub(crate) type From = (usize, News);
+
+/// How long processes may take to end.
+const END_WAIT: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether they have.
+const END_LOOK: Duration = Duration::from_millis(5);
 
 pub(crate) struct Crew {
     members: Vec<Member>,
@@ -78,15 +86,35 @@ impl Crew {
 }
 
 impl Drop for Crew {
-    /// Lets processes end by themselves: they do when nobody gives orders any more.
+    /// Lets processes end by themselves: they do when nobody gives orders any more. Whoever
+    /// doesn't is ended.
     fn drop(&mut self) {
         for member in &mut self.members {
-            if let Member::Process { child, orders } = member {
+            if let Member::Process { orders, .. } = member {
                 *orders = None;
-                // One that can't be waited for is gone.
+            }
+        }
+        let end_us = now_us() + END_WAIT.as_micros() as u64;
+        // Their news are read on, so that nobody waits for somebody to hear them.
+        while now_us() < end_us && !self.has_ended() {
+            let _unheard = self.news.recv_timeout(END_LOOK);
+        }
+        for member in &mut self.members {
+            if let Member::Process { child, .. } = member {
+                // One that has ended can't be ended, and one that is gone can't be waited for.
+                let _ = child.kill();
                 let _ = child.wait();
             }
         }
+    }
+}
+
+impl Crew {
+    fn has_ended(&mut self) -> bool {
+        self.members.iter_mut().all(|member| match member {
+            Member::Thread { .. } => true,
+            Member::Process { child, .. } => !matches!(child.try_wait(), Ok(None)),
+        })
     }
 }
 
@@ -137,6 +165,9 @@ pub fn work() -> anyhow::Result<()> {
     let (orders, order_box) = sync_channel(WAITING_MAX);
     let (sender, news) = sync_channel::<From>(WAITING_MAX);
     let (worker, waker) = Worker::new(plan, order_box, sender)?;
+    // A waker that is gone wakes nobody, not even for what was said before.
+    let waker = Arc::new(waker);
+    let kept = Arc::clone(&waker);
     thread::Builder::new().name("orders".into()).spawn(move || {
         for line in lines {
             let order = line.map_err(Into::into).and_then(|line| parse::<Order>(&line));
@@ -156,6 +187,7 @@ pub fn work() -> anyhow::Result<()> {
     while let Ok((_, news)) = news.recv() {
         write_line(&mut out, &news)?;
     }
+    drop(kept);
     clients.join().map_err(|_| anyhow::anyhow!("a defect of the load test"))
 }
 

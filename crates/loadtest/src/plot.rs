@@ -197,7 +197,8 @@ fn text(svg: &mut String, (class, anchor): (&str, &str), (x, y): (f64, f64), wha
     write_to(
         svg,
         format_args!(
-            "<text class=\"{class}\" text-anchor=\"{anchor}\" x=\"{x:.1}\" y=\"{y:.1}\">{what}</text>\n"
+            "<text class=\"{class}\" text-anchor=\"{anchor}\" \
+             x=\"{x:.1}\" y=\"{y:.1}\">{what}</text>\n"
         ),
     );
 }
@@ -206,7 +207,8 @@ fn line(svg: &mut String, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64
     write_to(
         svg,
         format_args!(
-            "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>\n"
+            "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" \
+             x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>\n"
         ),
     );
 }

@@ -153,8 +153,6 @@ impl Worker {
             let before_us = now_us();
             if before_us >= look_us {
                 look_us = before_us + LOOK_EVERY_US;
-                // Whoever gives no orders any more may have been gone before this was awake.
-                self.take_orders()?;
                 self.look(before_us)?;
                 // Whoever gives orders and ends takes the waker along, and its last call with it.
                 self.take_orders()?;

@@ -18,10 +18,8 @@ use std::{
     time::Duration,
 };
 
-use broker::{
-    Broker, Epoch, Head, Partition, State,
-    redis::{Config, Redis},
-};
+use broker::redis::{Config, Redis};
+use broker::{Broker, Epoch, Head, Partition, State};
 use hub::Hub;
 use prometheus_client::registry::Registry;
 use server::{

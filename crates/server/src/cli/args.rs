@@ -30,8 +30,8 @@ Examples:
   palabre bench --clients 10000 --churn 5 --rate 5 --duration 3600 --pid PID
 
 Messages go by the clock, whether or not the server keeps up, and latency counts from when each one
-was due. With --in-flight the next one goes when one has arrived, and latency counts from when it was
-sent. Where this program was too slow to tell, it gives no latencies and no rates, and says why.
+was due. With --in-flight the next one goes when one has arrived, and latency counts from when it
+was sent. Where this program was too slow to tell, it gives no latencies and no rates, and says why.
 
 It ends with 0 if nothing was lost, doubled or out of order, with 1 otherwise, and with 2 if it
 could not be tried.";

@@ -101,7 +101,8 @@ impl Sample {
     }
 }
 
-fn plans(args: &BenchArgs) -> anyhow::Result<Vec<Plan>> {
+/// Who does what: a plan for each worker.
+pub(crate) fn plans(args: &BenchArgs) -> anyhow::Result<Vec<Plan>> {
     let targets: anyhow::Result<Vec<_>> = args.url.iter().map(|url| Target::find(url)).collect();
     let targets = targets?;
     let mut random = [0; 4];

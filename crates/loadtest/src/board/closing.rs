@@ -233,3 +233,63 @@ impl Board {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{BenchArgs, Board, Remains, Settlement};
+    use crate::bench::plans;
+    use crate::ledger::Fate;
+    use crate::plan::News;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: BenchArgs,
+    }
+
+    /// The board of two workers who share ten clients.
+    fn board(options: &[&str]) -> Board {
+        let line = ["bench", "--clients", "10", "--workers", "2"].iter().chain(options);
+        let args = Line::parse_from(line).args;
+        Board::new(&args, &plans(&args).unwrap())
+    }
+
+    fn stopped(order: Vec<u32>, fates: Vec<(u32, Fate)>) -> News {
+        let remains = Remains { fates, messages: 3, orders: vec![order], ..Remains::default() };
+        News::Stopped(Box::new(remains))
+    }
+
+    #[test]
+    fn workers_that_saw_another_order_disagree() {
+        for (order, disordered) in [(vec![0, 1, 2], 0), (vec![0, 2, 1], 1)] {
+            let mut board = board(&[]);
+            board.take(0, stopped(vec![0, 1, 2], Vec::new()));
+            assert!(!board.has_stopped());
+            board.take(1, stopped(order, Vec::new()));
+            assert!(board.has_stopped());
+            board.settle();
+            assert_eq!(board.disordered, disordered);
+        }
+    }
+
+    #[test]
+    fn what_no_worker_saw_acknowledged_is_owed_to_nobody() {
+        let mut board = board(&[]);
+        board.take(0, stopped(Vec::new(), vec![(1, Fate::Refused)]));
+        board.take(1, stopped(Vec::new(), vec![(2, Fate::Unanswered)]));
+        let excused = [1, 2].into();
+        assert_eq!(board.settle(), Settlement { messages: 3, excused });
+        assert_eq!(board.unanswered(), 1);
+    }
+
+    #[test]
+    fn loop_is_closed_when_all_workers_have_got_a_message() {
+        let mut board = board(&["--in-flight", "2", "--messages", "9"]);
+        assert_eq!(board.allowed(), Some(2));
+        assert_eq!(board.take(1, News::Reached(vec![1, 0])), None);
+        assert_eq!(board.take(0, News::Reached(vec![0])), Some(3));
+        assert_eq!(board.take(0, News::Void(vec![2])), Some(4), "nobody waits for that one");
+    }
+}

@@ -18,13 +18,12 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<()> {
     let mut profile = "debug";
     for arg in ours {
         match arg.as_str() {
-            "--release" => {
-                build.push("--release");
-                profile = "release";
-            }
+            "--release" => profile = "release",
             other => bail!("unknown option {other} (options of palabre come after `--`)"),
         }
     }
+    // A first build needs neither jemalloc nor the `make` that builds it.
+    build.push(if profile == "release" { "--release" } else { "--no-default-features" });
     if let Err(missing) = web::node() {
         println!("The page is not built: {missing}. The server is, and says so in its place.");
     } else {

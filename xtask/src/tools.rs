@@ -1,6 +1,6 @@
-//! What the tests need beside Rust and Node: Debian's Redis, Chromium and Python, and the packages
-//! of the end-to-end tests in folders of the project. Installs what is missing and says so; where
-//! it can't, says what to install.
+//! What the tests need beside Rust and Node: Debian's Redis, Chromium, Python and make, and the
+//! packages of the end-to-end tests in folders of the project. Installs what is missing and says
+//! so; where it can't, says what to install.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ pub(crate) struct Needed {
     pub(crate) packages: &'static [&'static str],
 }
 
-const NEEDED: [Needed; 3] = [
+const NEEDED: [Needed; 4] = [
     Needed { program: "redis-server", asks: &["--version"], packages: &["redis-server"] },
     Needed {
         program: "chromium",
@@ -27,6 +27,8 @@ const NEEDED: [Needed; 3] = [
         asks: &["-c", "import ensurepip, venv"],
         packages: &["python3", "python3-venv"],
     },
+    // jemalloc is built with it.
+    Needed { program: "make", asks: &["--version"], packages: &["make"] },
 ];
 
 /// Installs all of it, where it is missing.

@@ -8,11 +8,13 @@ import { until, within } from './waiting.js';
 
 const PORT_FIRST = 20_000;
 const PORT_LAST = 31_999;
+/** Who starts several programs at once takes the ports behind the first, which are left to them. */
+const PORT_STEP = 4;
 
 /** A free port outside of the range that the system gives out, so that nobody takes it soon. */
 export async function freePort() {
   for (;;) {
-    const port = randomInt(PORT_FIRST, PORT_LAST + 1);
+    const port = PORT_STEP * randomInt(PORT_FIRST / PORT_STEP, (PORT_LAST + 1) / PORT_STEP);
     const server = createServer();
     const outcome = once(server, 'listening').then(() => true, () => false);
     server.listen(port, '127.0.0.1');

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { Member, Stock, TRANSPORTS } from '../lib/clients.js';
 import { cluster, ready } from '../lib/palabre.js';
 import { folder } from '../lib/program.js';
-import { Redis } from '../lib/redis.js';
+import { freePort, Redis } from '../lib/redis.js';
 import { Returner } from '../lib/returning.js';
 import { test } from '../lib/test.js';
 import { until } from '../lib/waiting.js';
@@ -100,7 +100,8 @@ test('when an instance is stopped its clients go on elsewhere', (scope) =>
   goOnElsewhere(scope, ['--drain-window', '1s'], (program) => program.stop('SIGTERM')));
 
 test('after a kill the same instance takes up the sessions from its disk', async (scope) => {
-  const args = ['--data', await folder(scope, 'data'), '--rate-limit', 'none'];
+  const data = await folder(scope, 'data');
+  const args = ['--data', data, '--rate-limit', 'none', '--port', `${await freePort()}`];
   const before = await ready(scope, args);
   const returners = await Promise.all(
     Object.keys(TRANSPORTS).map((transport, at) =>
@@ -111,7 +112,7 @@ test('after a kill the same instance takes up the sessions from its disk', async
   await Promise.all(returners.map(({ heard }) => until('something', () => heard.length > 20)));
   await stop();
   await before.program.kill();
-  const after = await ready(scope, [...args, '--port', `${before.port}`]);
+  const after = await ready(scope, args);
   await until('the speaker is back', () => members[0].socket.connected);
   await members[0].must('join', { room: 'general' });
   await say(members[0], LAST);

@@ -2,8 +2,9 @@
 
 use std::{
     fmt::Write as _,
+    hash::{BuildHasher as _, RandomState},
     io::{self, BufRead, BufReader, ErrorKind, Write},
-    net::{TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     sync::{Mutex, mpsc},
     time::Duration,
@@ -220,8 +221,16 @@ impl Drop for Server {
     }
 }
 
+/// A port outside of the range from which the system takes the port of an outgoing connection,
+/// which could otherwise hold it while the server is restarted.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    loop {
+        let port = 20_000 + RandomState::new().hash_one(()) % 12_000;
+        let port = u16::try_from(port).unwrap();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn read_reply(stream: &mut impl BufRead, lines: &mut Vec<String>) -> io::Result<()> {

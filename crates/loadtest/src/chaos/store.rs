@@ -1,13 +1,14 @@
 //! The Redis of a chaos run: one server that keeps its data durably, or a master, its replica and
 //! a Sentinel.
 
-use std::net::SocketAddr;
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::program::Program;
@@ -40,7 +41,7 @@ pub(crate) struct Store {
 impl Store {
     /// Starts one server.
     pub(crate) async fn single(folder: &Path, program: &Path) -> anyhow::Result<Self> {
-        let port = free_port().await?;
+        let port = free_port();
         let master = server(folder, program, "redis", port, &[])?;
         answers(port).await.with_context(|| master.last_words())?;
         let url = format!("redis://127.0.0.1:{port}");
@@ -50,7 +51,7 @@ impl Store {
     /// Starts a master, a replica and a Sentinel that makes the replica master.
     pub(crate) async fn replicated(folder: &Path, program: &Path) -> anyhow::Result<Self> {
         let mut store = Self::single(folder, program).await?;
-        let (replica, sentinel) = (free_port().await?, free_port().await?);
+        let (replica, sentinel) = (free_port(), free_port());
         let user = format!("ACL SETUSER {REPLICA} on >{REPLICA} ~* &* +@all");
         ask(store.port, &user).await?;
         let of = format!("127.0.0.1 {}", store.port);
@@ -130,9 +131,16 @@ fn sentinel_file(folder: &Path, port: u16, master: u16) -> anyhow::Result<PathBu
     Ok(path)
 }
 
-/// A port where nobody listens now.
-pub(crate) async fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?.local_addr()?.port())
+/// A port where nobody listens now. It lies outside of the range from which systems take the port
+/// of an outgoing connection, which could otherwise hold it while an instance is restarted.
+pub(crate) fn free_port() -> u16 {
+    loop {
+        let port = 20_000 + RandomState::new().hash_one(()) % 12_000;
+        let port = u16::try_from(port).expect("the sum is below 32,000");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 async fn answers(port: u16) -> anyhow::Result<()> {

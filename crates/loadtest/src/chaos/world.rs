@@ -74,7 +74,7 @@ impl World {
         let program = std::env::current_exe()?;
         let (mut instances, mut addresses) = (Vec::new(), Vec::new());
         for number in 0..args.instances {
-            let port = free_port().await?;
+            let port = free_port();
             let name = format!("chaos-{number}");
             let told = instance_args(&name, port, &store.url, scenario);
             instances.push(Program::start(&path, &name, &program, told)?);

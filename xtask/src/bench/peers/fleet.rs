@@ -1,8 +1,9 @@
 //! The programs of one run: started on their core, awaited, and ended with the run.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
@@ -95,7 +96,7 @@ impl Fleet {
         let mut first = None;
         for number in 0..if is_one { 1 } else { load.instances } {
             let start = Start {
-                port: free_port()?,
+                port: free_port(),
                 redis: fleet.redis.as_ref().map(Redis::url),
                 follows: first,
                 coalesce: load.coalesce(),
@@ -172,8 +173,14 @@ pub(super) fn await_port(port: u16, within: Duration) -> Result<()> {
     Ok(())
 }
 
-/// A port that nobody listens on.
-pub(super) fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-    Ok(listener.local_addr()?.port())
+/// A port that nobody listens on, outside of the range from which the system takes the port of an
+/// outgoing connection.
+pub(super) fn free_port() -> u16 {
+    loop {
+        let port = 20_000 + RandomState::new().hash_one(()) % 12_000;
+        let port = u16::try_from(port).expect("the sum is below 32,000");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }

@@ -342,7 +342,7 @@ mod tests {
         let all = read("").unwrap();
         assert!(all.is_whole() && all.measures());
         assert_eq!((all.repetitions(), all.servers().len()), (3, SERVERS.len()));
-        assert_eq!(all.loads().len(), 11);
+        assert_eq!(all.loads().len(), 12);
     }
 
     #[test]
@@ -352,7 +352,7 @@ mod tests {
         assert_eq!(part.repetitions(), 1);
         let names: Vec<&str> = part.servers().iter().map(|server| server.name).collect();
         assert_eq!(names, ["floor", "palabre"]);
-        assert_eq!(part.loads().len(), 3);
+        assert_eq!(part.loads().len(), 4);
         let write = read("--write").unwrap();
         assert!(write.writes && !write.measures());
         let both = read("--write --only one").unwrap();

@@ -69,6 +69,8 @@ pub(super) const WITHOUT_REDIS: &str = "redis-without";
 pub(super) const ROOM_CLIENTS: u32 = 10;
 /// As many as the descriptors of one instance allow, a round number of rooms.
 pub(super) const ROOMS: u32 = 1_900;
+/// Rooms over as many instances as the most receivers need.
+pub(super) const SPREAD_ROOMS: u32 = 10_000;
 /// Receivers over several instances.
 pub(super) const GROWN: [u32; 3] = [1_000, 10_000, 100_000];
 /// Connections to one instance, of the 20,000 descriptors that it may have.
@@ -114,6 +116,17 @@ pub(super) fn loads(scale: Scale) -> Vec<Load> {
             ..named("rooms")
         });
     }
+    let crowd = SPREAD_ROOMS * ROOM_CLIENTS;
+    loads.push(Load {
+        name: format!("rooms-{SPREAD_ROOMS}"),
+        servers: OURS,
+        clients: crowd,
+        instances: crowd.div_ceil(PER_INSTANCE),
+        redis: true,
+        pace: Pace::InFlight(32),
+        rooms: Some(SPREAD_ROOMS),
+        ..named("rooms")
+    });
     for clients in GROWN {
         loads.push(Load {
             name: format!("growth-{clients}"),

@@ -143,9 +143,9 @@ fn in_short(kept: &Kept) -> String {
     let times = |ratio: Option<Spread>| ratio.map(|ratio| format!("{} ×", number(ratio.median)));
     let kibibytes = |spread: Spread| format!("{} KiB", number(spread.median / 1024.0));
     let memory = kept.results.spread("connections", PALABRE, results::connection_bytes);
-    let rooms = at("rooms-1900", PALABRE);
-    let alone = at(loads::WITHOUT_REDIS, PALABRE);
-    let rows: [(&str, &str, Option<String>); 9] = [
+    let many_to =
+        |load, one| times(kept.results.ratio(at(load, PALABRE), at(one, PALABRE), results::cpu_us));
+    let rows: [(&str, &str, Option<String>); 10] = [
         (
             "CPU per delivery, one message at a time, 1,000 receivers: multiple of the floor",
             "1.10 ×",
@@ -170,7 +170,7 @@ fn in_short(kept: &Kept) -> String {
         (
             "CPU per delivery through Redis, two instances: multiple of one without",
             "1.10 ×",
-            times(kept.results.ratio(at("redis", PALABRE), alone, results::cpu_us)),
+            many_to("redis", loads::WITHOUT_REDIS),
         ),
         (
             "p99 at 50 messages a second through Redis: multiple of floor and round trip",
@@ -178,9 +178,14 @@ fn in_short(kept: &Kept) -> String {
             times(tables::latency_ratio(kept, PALABRE)),
         ),
         (
-            "CPU per delivery in 1,900 rooms of 10: multiple of one room of 19,000",
+            "CPU per delivery, 1,900 rooms of 10: multiple of one room of 19,000",
             "1.5 ×",
-            times(kept.results.ratio(rooms, at("rooms-1", PALABRE), results::cpu_us)),
+            many_to("rooms-1900", "rooms-1"),
+        ),
+        (
+            "CPU per delivery, 10,000 rooms of 10 on 6 instances: multiple of one room of 100,000",
+            "1.5 ×",
+            many_to("rooms-10000", "growth-100000"),
         ),
         (
             "CPU per delivery, 100,000 receivers on 6 instances: multiple of the floor",

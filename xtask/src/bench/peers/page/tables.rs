@@ -307,18 +307,22 @@ fn rows(kept: &Kept, loads: &[(String, String)], servers: &[&str]) -> String {
 
 /// Many small rooms against a large one.
 pub(super) fn rooms(kept: &Kept) -> String {
-    let (rooms, each) = (loads::ROOMS, loads::ROOM_CLIENTS);
+    let (rooms, spread, each) = (loads::ROOMS, loads::SPREAD_ROOMS, loads::ROOM_CLIENTS);
     let crowd = number(f64::from(rooms * each));
+    let many =
+        |rooms: u32| format!("{} rooms of {each}, 32 messages in flight", number(f64::from(rooms)));
     let of = [
         ("rooms-1".to_owned(), format!("one room of {crowd}, one message at a time")),
+        (format!("rooms-{rooms}"), many(rooms)),
         (
-            format!("rooms-{rooms}"),
-            format!("{} rooms of {each}, 32 messages in flight", number(f64::from(rooms))),
+            format!("rooms-{spread}"),
+            format!("{}, on six instances that share a Redis", many(spread)),
         ),
     ];
     let text = "Palabre clients, which join a room and get whole entries, on one instance: as \
                 many as its descriptors allow. A message in a small room has few receivers to \
-                share its own cost.";
+                share its own cost. In the last row the members of each room are spread over \
+                three of the instances, and the other three skip its entries.";
     section("Many rooms", text, &rows(kept, &of, &[PALABRE]), None)
 }
 

@@ -25,7 +25,8 @@ pub use self::{
     sessions::*,
 };
 use crate::{
-    Answer, Appended, Broker, Delivery, Draft, Error, Limits, Partition, Record, partition_of,
+    Answer, Appended, Broker, Delivery, Draft, Error, Limits, Names, Partition, Record,
+    partition_of,
 };
 
 /// Somewhere a log can be kept. Dropping it throws the log away.
@@ -168,9 +169,7 @@ fn recorded(draft: Draft, appended: &Appended) -> Record {
         seq: appended.seq,
         offset: appended.offset,
         at: appended.at,
-        room: draft.room,
-        user: draft.user,
-        id: draft.id,
+        names: Names::new(&draft.room, &draft.user, &draft.id),
         target: draft.target,
         bytes: draft.bytes,
     }

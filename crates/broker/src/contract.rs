@@ -3,6 +3,7 @@
 
 mod instances;
 mod mail;
+mod names;
 mod sessions;
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
@@ -14,6 +15,7 @@ pub(crate) use self::sessions::check_names;
 pub use self::{
     instances::{Instance, Instances},
     mail::{Mail, Recipient},
+    names::Names,
     sessions::{OwnedSession, SessionRecord, Sessions},
 };
 pub use crate::limits::{
@@ -165,6 +167,11 @@ impl Epoch {
         Self(random.map(|byte| ALPHABET[usize::from(byte % 32)]))
     }
 
+    /// The epoch as ASCII.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The epoch as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("an epoch is made of ASCII only")
@@ -272,16 +279,29 @@ pub struct Record {
     pub offset: u64,
     /// Milliseconds since 1970 by the store's clock.
     pub at: u64,
-    /// The room's key.
-    pub room: Box<str>,
-    /// Who sent it.
-    pub user: Box<str>,
-    /// The idempotency id.
-    pub id: Box<str>,
+    /// Its room, who sent it, and its idempotency id.
+    pub names: Names,
     /// The offset that it edits, deletes or reacts to.
     pub target: Option<u64>,
     /// The entry, opaque.
     pub bytes: Bytes,
+}
+
+impl Record {
+    /// The room's key.
+    pub fn room(&self) -> &str {
+        self.names.room()
+    }
+
+    /// Who sent it.
+    pub fn user(&self) -> &str {
+        self.names.user()
+    }
+
+    /// The idempotency id.
+    pub fn id(&self) -> &str {
+        self.names.id()
+    }
 }
 
 /// What a follower of a partition hears.

@@ -108,7 +108,12 @@ impl Follower {
                 self.forget_question();
             }
             Delivery::Interrupted => self.interrupt(),
-            Delivery::Entry(epoch, record) => self.hear(epoch, record),
+            Delivery::Entry(epoch, record) => {
+                if let Some(last) = self.awaits_nothing_but(epoch, record.seq) {
+                    return self.hand_on(last, record);
+                }
+                self.hear(epoch, record);
+            }
             Delivery::Signal { room, bytes } => self.tell(Followed::Signal { room, bytes }),
             Delivery::Watermark { instance, head } => {
                 self.compare(head);
@@ -181,6 +186,21 @@ impl Follower {
         self.held.clear();
         self.reach = None;
         self.fall_behind();
+    }
+
+    /// Where the stream stands, if this is the next entry and all is as it nearly always is: then
+    /// nothing else is to be done.
+    fn awaits_nothing_but(&self, epoch: Epoch, seq: u64) -> Option<Head> {
+        let last = self.last?;
+        let is_next = epoch == last.epoch && seq.checked_sub(1) == Some(last.seq);
+        let is_at_rest = self.live
+            && self.trust == Trust::Whole
+            && self.held.len() == 0
+            && self.reach.is_none()
+            && self.asked.is_none()
+            && self.retry_at.is_none()
+            && self.behind.is_none();
+        (is_next && is_at_rest).then_some(last)
     }
 
     fn hear(&mut self, epoch: Epoch, record: Arc<Record>) {

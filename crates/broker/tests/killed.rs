@@ -138,8 +138,8 @@ fn what_was_acknowledged_survives_a_kill() {
         for &[round, caller, number, seq, offset, at] in &said.acknowledged {
             let (record, draft) = (&records[&seq], draft(round, caller, number));
             assert_eq!((record.offset, record.at), (offset, at));
-            assert_eq!((&record.room, &record.user), (&draft.room, &draft.user));
-            assert_eq!((&record.id, &record.bytes), (&draft.id, &draft.bytes));
+            assert_eq!((record.room(), record.user()), (&*draft.room, &*draft.user));
+            assert_eq!((record.id(), &record.bytes), (&*draft.id, &draft.bytes));
         }
         for &[round, caller, number, seq, ..] in said.acknowledged.iter().rev().take(100) {
             let again = runtime.block_on(log.append(draft(round, caller, number))).unwrap();
@@ -162,10 +162,10 @@ fn positions_have_no_holes(records: &BTreeMap<u64, Record>) {
     let mut ids = BTreeSet::new();
     for ((seq, record), expected) in records.iter().zip(1..) {
         assert_eq!((*seq, record.seq), (expected, expected));
-        let head = heads.entry(&record.room).or_default();
+        let head = heads.entry(record.room()).or_default();
         *head += 1;
-        assert_eq!(record.offset, *head, "in {}", record.room);
-        assert!(ids.insert((&record.user, &record.id)), "{record:?} is there twice");
+        assert_eq!(record.offset, *head, "in {}", record.room());
+        assert!(ids.insert((record.user(), record.id())), "{record:?} is there twice");
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::follow::Followed;
-use broker::{Epoch, Head, Partition, Record};
+use broker::{Epoch, Head, Names, Partition, Record};
 use gungraun::prelude::*;
 use hub::{Hub, SocketKey};
 use server::sequencer::order::{Audience, Effect, Entering, Input, Order};
@@ -40,9 +40,7 @@ fn record(seq: u64, room: &str) -> Record {
         seq,
         offset: seq,
         at: 1_800_000_000_000,
-        room: room.into(),
-        user: "guest-7".into(),
-        id: "0123456789abcdef".into(),
+        names: Names::new(room, "guest-7", "0123456789abcdef"),
         target: None,
         bytes: chat::Entry::message("Ada", text).encode(),
     }

@@ -134,7 +134,7 @@ impl Traces {
         let (sockets, fanned_out) = (0, None);
         let Record { seq, at: stored, .. } = *record;
         let received = Received { seq, stored, at, by, sockets, fanned_out };
-        Heard { place: self.place(&record.room, record.offset), epoch, received }
+        Heard { place: self.place(record.room(), record.offset), epoch, received }
     }
 
     /// Takes note of entries that were heard together. What is given back names them.
@@ -207,9 +207,9 @@ mod tests {
     use super::*;
 
     fn record(offset: u64) -> Record {
-        let [room, user, id] = ["garden", "u1", "id-of-entry"].map(Box::from);
+        let names = broker::Names::new("garden", "u1", "id-of-entry");
         let bytes = bytes::Bytes::new();
-        Record { seq: offset + 5, offset, at: 7, room, user, id, target: None, bytes }
+        Record { seq: offset + 5, offset, at: 7, names, target: None, bytes }
     }
 
     fn epoch(byte: u8) -> Epoch {

@@ -149,7 +149,7 @@ impl Store {
 
     /// Whether a room has an entry with this id now.
     pub(crate) fn has_id(&self, room: &str, id: &str) -> bool {
-        self.part_of(room).log().iter().any(|record| *record.room == *room && *record.id == *id)
+        self.part_of(room).log().iter().any(|record| record.room() == room && record.id() == id)
     }
 
     /// A life of a partition, by its epoch.

@@ -184,7 +184,7 @@ pub async fn concurrent_appends_leave_no_hole(place: &dyn Place) {
     }
     let mut answered: Vec<_> = within(tasks.join_all()).await.into_iter().flatten().collect();
     answered
-        .sort_by_key(|record| (partition_of(&record.room, brokers[0].partitions()), record.seq));
+        .sort_by_key(|record| (partition_of(record.room(), brokers[0].partitions()), record.seq));
     let mut stored = Vec::new();
     for partition in (0..brokers[0].partitions()).map(Partition) {
         stored.extend(log_of(&*brokers[1], partition).await);
@@ -193,7 +193,7 @@ pub async fn concurrent_appends_leave_no_hole(place: &dyn Place) {
     assert_eq!(answered, stored);
     let mut offsets = BTreeMap::new();
     for record in &stored {
-        let last = offsets.entry(record.room.clone()).or_insert(0);
+        let last = offsets.entry(record.room().to_owned()).or_insert(0);
         assert_eq!(record.offset, *last + 1, "offset has no holes");
         *last = record.offset;
     }
@@ -216,7 +216,7 @@ pub async fn append_goes_on_when_nobody_waits(place: &dyn Place) {
     let broker = open(place).await;
     let mut deliveries = listen(&*broker, "lobby").await;
     drop(broker.append(numbered("lobby", 1)));
-    assert_eq!(*heard(&mut deliveries).await.id, *"number-00001");
+    assert_eq!(*heard(&mut deliveries).await.id(), *"number-00001");
 }
 
 /// What targets nothing is not stored, uses no number and leaves its id free.

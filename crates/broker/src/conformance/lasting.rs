@@ -96,7 +96,7 @@ pub async fn error_in_the_middle_leaves_nothing(place: &dyn LastingPlace) {
     append(&*broker, redaction).await;
     append(&*broker, numbered("lobby", 3)).await;
     let log = log_of(&*broker, partition).await;
-    let lobby: Vec<_> = log.iter().filter(|record| *record.room == *"lobby").collect();
+    let lobby: Vec<_> = log.iter().filter(|record| record.room() == "lobby").collect();
     assert_eq!(lobby.iter().map(|record| record.offset).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(lobby[0].bytes, "gone");
     assert_eq!(*heard(&mut deliveries).await, first);

@@ -115,7 +115,7 @@ pub async fn page_comes_with_what_targets_it(place: &dyn Place) {
         let page = page(&*broker, "lobby", range, limit).await;
         let found: Vec<u64> = page.targeting.iter().map(|record| record.offset).collect();
         assert_eq!(found, expected, "{range:?}, at most {limit}");
-        assert!(page.targeting.iter().all(|record| *record.room == *"lobby"));
+        assert!(page.targeting.iter().all(|record| record.room() == "lobby"));
         assert!(page.targeting.iter().all(|record| record.target.is_some()));
     }
 }

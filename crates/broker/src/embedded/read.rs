@@ -5,7 +5,9 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::schema::{parse_epoch, signed, unsigned};
-use crate::{Error, Head, Limits, PAGE_MAX, PartitionPage, Range, Record, RoomPage, TARGETING_MAX};
+use crate::{
+    Error, Head, Limits, Names, PAGE_MAX, PartitionPage, Range, Record, RoomPage, TARGETING_MAX,
+};
 
 /// What is kept, at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -204,6 +206,10 @@ pub(super) fn count(limit: usize) -> i64 {
     signed(limit as u64)
 }
 
+fn text<'a>(row: &'a rusqlite::Row<'_>, column: usize) -> rusqlite::Result<&'a str> {
+    Ok(row.get_ref(column)?.as_str()?)
+}
+
 fn records(db: &Connection, rest: &str, values: &[&dyn ToSql]) -> Result<Vec<Record>, Error> {
     let sql = format!(
         "SELECT e.seq, e.offset, e.at, r.name, e.user, e.id, e.target, e.bytes
@@ -216,9 +222,7 @@ fn records(db: &Connection, rest: &str, values: &[&dyn ToSql]) -> Result<Vec<Rec
             seq,
             offset,
             at,
-            room: row.get(3)?,
-            user: row.get(4)?,
-            id: row.get(5)?,
+            names: Names::new(text(row, 3)?, text(row, 4)?, text(row, 5)?),
             target: row.get::<_, Option<i64>>(6)?.map(unsigned),
             bytes: row.get::<_, Vec<u8>>(7)?.into(),
         })

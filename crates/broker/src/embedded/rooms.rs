@@ -7,7 +7,7 @@ use super::{
     read::{Kept, count, head},
     schema::{signed, unsigned},
 };
-use crate::{Error, ListedRoom, PAGE_MAX, Record, RoomList};
+use crate::{Error, ListedRoom, Names, PAGE_MAX, Record, RoomList};
 
 /// A room that somebody wants to have.
 pub(super) struct NewRoom {
@@ -53,9 +53,7 @@ pub(super) fn list(db: &Connection, kept: Kept, limit: usize) -> Result<RoomList
                 seq: unsigned(seq),
                 offset: head,
                 at: unsigned(row.get(6)?),
-                room: room.clone(),
-                user: row.get(7)?,
-                id: row.get(8)?,
+                names: Names::new(&room, row.get_ref(7)?.as_str()?, row.get_ref(8)?.as_str()?),
                 target: row.get::<_, Option<i64>>(9)?.map(unsigned),
                 bytes: row.get::<_, Vec<u8>>(10)?.into(),
             }),

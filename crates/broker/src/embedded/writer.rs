@@ -18,7 +18,7 @@ use super::{
     shared::{Abandon, Job, Shared, Waiting},
     sweep::{ROUND_EVERY, Sweeper},
 };
-use crate::{AppendError, Appended, Delivery, Draft, Error, Head, Record, State};
+use crate::{AppendError, Appended, Delivery, Draft, Error, Head, Names, Record, State};
 
 /// Entries that one commit makes durable. Whatever waits goes together, without any delay; this
 /// only bounds how long the first one waits for the last one.
@@ -317,5 +317,5 @@ impl Failed {
 fn record(draft: Draft, appended: &Appended) -> Record {
     let Draft { room, user, id, bytes, target, redact: _, content: _ } = draft;
     let Appended { seq, offset, at, .. } = *appended;
-    Record { seq, offset, at, room, user, id, target, bytes }
+    Record { seq, offset, at, names: Names::new(&room, &user, &id), target, bytes }
 }

@@ -1,7 +1,11 @@
 //! What a follower keeps of the entries themselves: those that wait for what is missing before
 //! them, and the marks of those that were handed on.
 
-use std::{collections::VecDeque, hash::BuildHasher, sync::Arc};
+use std::{
+    collections::VecDeque,
+    hash::{BuildHasher, Hasher},
+    sync::Arc,
+};
 
 use foldhash::quality::RandomState;
 
@@ -106,7 +110,12 @@ impl Recent {
 
     /// What stays the same when an entry is redacted, and differs for any other entry.
     fn mark(&self, record: &Record) -> u64 {
-        let Record { offset, at, room, user, id, .. } = record;
-        self.hasher.hash_one((offset, at, room, user, id))
+        let (text, room_end, user_end) = record.names.as_key();
+        let mut hasher = self.hasher.build_hasher();
+        // Two are hashed as one, since each that is hashed costs as much as many bytes.
+        hasher.write_u128(u128::from(record.offset) << 64 | u128::from(record.at));
+        hasher.write_u64(u64::from(room_end) << 32 | u64::from(user_end));
+        hasher.write(text);
+        hasher.finish()
     }
 }

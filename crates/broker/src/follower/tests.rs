@@ -7,6 +7,7 @@ mod properties;
 use bytes::Bytes;
 
 use super::*;
+use crate::Names;
 
 fn epoch(letter: char) -> Epoch {
     letter.to_string().repeat(16).parse().unwrap()
@@ -17,9 +18,7 @@ fn record(seq: u64, id: &str) -> Record {
         seq,
         offset: seq,
         at: 1_000 + seq,
-        room: "room".into(),
-        user: "user".into(),
-        id: id.into(),
+        names: Names::new("room", "user", id),
         target: None,
         bytes: vec![0; 10].into(),
     }
@@ -41,7 +40,7 @@ fn said(step: &Step) -> String {
     match step {
         Step::HandOn(Followed::Start(head)) => format!("start {}", short(*head)),
         Step::HandOn(Followed::Entry(epoch, record)) => {
-            format!("entry {}:{}", &epoch.as_str()[..1], record.id)
+            format!("entry {}:{}", &epoch.as_str()[..1], record.id())
         }
         Step::HandOn(Followed::Signal { room, .. }) => format!("signal {room}"),
         Step::HandOn(Followed::Watermark { instance, head }) => {

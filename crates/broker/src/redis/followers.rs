@@ -89,16 +89,25 @@ impl Followers {
 
     /// Delivers in this order to all who are live. Says how many had to be interrupted for want of
     /// room.
-    pub(super) fn deliver(&self, deliveries: &[Delivery]) -> usize {
+    pub(super) fn deliver(&self, deliveries: &mut Vec<Delivery>) -> usize {
         let mut overflowed = 0;
         let mut inner = self.inner.lock();
-        inner.all.retain_mut(|follower| {
-            if follower.told == Told::Live && !follower.hear_all(deliveries) {
+        inner.all.retain(|follower| !follower.sender.is_closed());
+        let mut left = inner.all.iter().filter(|follower| follower.told == Told::Live).count();
+        for follower in inner.all.iter_mut().filter(|follower| follower.told == Told::Live) {
+            left -= 1;
+            // Nearly always there is one, who needs no copies.
+            let has_heard_all = if left == 0 {
+                follower.hear_all(deliveries.drain(..))
+            } else {
+                follower.hear_all(deliveries.iter().cloned())
+            };
+            if !has_heard_all {
                 overflowed += 1;
                 follower.interrupt(Told::Lagging);
             }
-            !follower.sender.is_closed()
-        });
+        }
+        deliveries.clear();
         overflowed
     }
 
@@ -144,16 +153,15 @@ impl Follower {
     }
 
     /// Says whether there was room for all of it.
-    fn hear_all(&self, deliveries: &[Delivery]) -> bool {
+    fn hear_all(&self, deliveries: impl ExactSizeIterator<Item = Delivery>) -> bool {
         let room = self.sender.capacity().saturating_sub(KEPT_FREE);
-        let fitting = &deliveries[..deliveries.len().min(room)];
+        let (all, fitting) = (deliveries.len(), deliveries.len().min(room));
         // We are the only sender, so there still is room.
-        for (permit, delivery) in
-            self.sender.try_reserve_many(fitting.len()).into_iter().flatten().zip(fitting)
-        {
-            permit.send(delivery.clone());
+        let places = self.sender.try_reserve_many(fitting).into_iter().flatten();
+        for (place, delivery) in places.zip(deliveries) {
+            place.send(delivery);
         }
-        fitting.len() == deliveries.len()
+        fitting == all
     }
 
     fn interrupt(&mut self, told: Told) {
@@ -194,23 +202,23 @@ mod tests {
         let followers = Followers::new(10);
         assert!(!followers.ask());
         let mut early = followers.follow();
-        followers.deliver(&[signal("nobody")]);
+        followers.deliver(&mut vec![signal("nobody")]);
         followers.interrupted();
         assert_eq!(heard(&mut early), "");
         stands(&followers);
         let mut late = followers.follow();
-        followers.deliver(&[signal("early only")]);
+        followers.deliver(&mut vec![signal("early only")]);
         assert!(followers.ask());
         let mut later = followers.follow();
-        followers.deliver(&[signal("still")]);
+        followers.deliver(&mut vec![signal("still")]);
         followers.live();
-        followers.deliver(&[signal("1")]);
+        followers.deliver(&mut vec![signal("1")]);
         followers.interrupted();
-        followers.deliver(&[signal("lost")]);
+        followers.deliver(&mut vec![signal("lost")]);
         followers.live();
-        followers.deliver(&[signal("lost")]);
+        followers.deliver(&mut vec![signal("lost")]);
         stands(&followers);
-        followers.deliver(&[signal("2")]);
+        followers.deliver(&mut vec![signal("2")]);
         assert_eq!(heard(&mut early), "live early only still 1 interrupted live 2");
         assert_eq!(heard(&mut late), "live 1 interrupted live 2");
         assert_eq!(heard(&mut later), "live 2", "it came after the question");
@@ -224,7 +232,7 @@ mod tests {
         stands(&followers);
         let mut quickly = String::new();
         for number in 1..=4 {
-            let overflowed = followers.deliver(&[signal(&number.to_string())]);
+            let overflowed = followers.deliver(&mut vec![signal(&number.to_string())]);
             assert_eq!(overflowed, usize::from(number == 3), "at {number}");
             quickly += &(heard(&mut quick) + " ");
         }
@@ -235,7 +243,7 @@ mod tests {
         assert_eq!(heard(&mut slow), "live 1 2 interrupted");
         followers.go_on();
         assert!(followers.lagging().is_none());
-        followers.deliver(&[signal("5")]);
+        followers.deliver(&mut vec![signal("5")]);
         assert_eq!(heard(&mut slow), "live 5");
         assert_eq!(heard(&mut quick), "5");
     }
@@ -249,7 +257,7 @@ mod tests {
             followers.interrupted();
             stands(&followers);
         }
-        followers.deliver(&[signal("lost")]);
+        followers.deliver(&mut vec![signal("lost")]);
         assert_eq!(heard(&mut slow), "live interrupted live interrupted");
         followers.interrupted();
         stands(&followers);
@@ -264,7 +272,7 @@ mod tests {
         drop(followers.follow());
         let mut stays = followers.follow();
         stands(&followers);
-        followers.deliver(&[signal("1")]);
+        followers.deliver(&mut vec![signal("1")]);
         assert_eq!(followers.inner.lock().all.len(), 1);
         followers.close();
         assert_eq!(heard(&mut stays), "live 1");

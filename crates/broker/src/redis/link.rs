@@ -8,7 +8,7 @@ mod sentinel;
 
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use redis::{Cmd, ConnectionAddr, Value};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf},
@@ -41,6 +41,7 @@ pub(super) struct Link {
 pub(super) struct Replies {
     socket: ReadHalf<Box<dyn Socket>>,
     inbox: BytesMut,
+    messages: framing::Messages,
 }
 
 /// The half that is written.
@@ -109,7 +110,11 @@ impl Link {
         };
         let (reading, writing) = tokio::io::split(socket);
         Ok(Self {
-            replies: Replies { socket: reading, inbox: BytesMut::new() },
+            replies: Replies {
+                socket: reading,
+                inbox: BytesMut::new(),
+                messages: framing::Messages::default(),
+            },
             requests: Requests { socket: writing, outbox: BytesMut::new() },
         })
     }
@@ -184,13 +189,14 @@ impl Replies {
         }
     }
 
-    /// What the next reply publishes, if it does and was read already. It has memory of its own,
-    /// so that what is kept of it doesn't keep all that was read with it.
-    pub(super) fn next_read_message(&mut self) -> Option<Bytes> {
-        let message = framing::message(&self.inbox)?;
-        let payload = Bytes::copy_from_slice(&self.inbox[message.clone()]);
-        self.inbox.advance(message.end + 2);
-        Some(payload)
+    /// Takes what the next replies publish, as far as they do and were read already.
+    pub(super) fn read_messages(&mut self, mut take: impl FnMut(&[u8])) {
+        let mut taken = 0;
+        while let Some(message) = self.messages.next(&self.inbox[taken..]) {
+            take(&self.inbox[taken..][message.clone()]);
+            taken += message.end + 2;
+        }
+        self.inbox.advance(taken);
     }
 
     /// The next reply, if it was read already.

@@ -66,11 +66,13 @@ impl Listening {
         self.link.requests.push(redis::cmd("PING").arg(question));
     }
 
-    /// What came along with what was heard last.
+    /// Takes the messages that were read already, up to whatever else was heard.
+    pub(super) fn read_messages(&mut self, take: impl FnMut(&[u8])) {
+        self.link.replies.read_messages(take);
+    }
+
+    /// What was read already.
     pub(super) fn next_read(&mut self) -> Result<Option<Heard>, Error> {
-        if let Some(message) = self.link.replies.next_read_message() {
-            return Ok(Some(Heard::Message(message)));
-        }
         while let Some(reply) = self.link.replies.next_read()? {
             match read(reply)? {
                 Reply::Heard(heard) => return Ok(Some(heard)),
@@ -87,11 +89,19 @@ impl Listening {
             if let Some(heard) = self.next_read()? {
                 return Ok(heard);
             }
+            self.read_more().await?;
+        }
+    }
+
+    /// Waits until something more was read. Nothing is lost if the future is dropped.
+    pub(super) async fn read_more(&mut self) -> Result<(), Error> {
+        loop {
             let Self { link, heard_at, ping_at } = self;
             tokio::select! {
                 read = link.replies.read_more() => {
                     read?;
                     *heard_at = Instant::now();
+                    return Ok(());
                 }
                 written = link.requests.write(), if !link.requests.is_empty() => written?,
                 () = sleep_until(*heard_at + SILENCE_MAX) => {

@@ -22,10 +22,20 @@
 
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
+use bytes::{Bytes, BytesMut};
 
 use super::tail::Kept;
-use crate::{Delivery, Epoch, Head, Record};
+use crate::{Delivery, Epoch, Head, Names, Record};
+
+/// Memory that entries which follow each other share. Each keeps all of it, but they come and go
+/// together.
+const BLOCK: usize = 8 << 10;
+
+/// An entry of more bytes has memory of its own.
+const SHARING_MAX: usize = BLOCK / 8;
+
+/// So many digits are no number above the largest one, whichever they are.
+const DIGITS_SAFE: usize = 19;
 
 /// What can't be read as a publication or a stored entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,49 +62,76 @@ impl From<Delivery> for Decoded {
     }
 }
 
-/// Reads whatever came over the channel. What an entry or a signal carries is not copied.
-pub(super) fn decode(publication: Bytes) -> Result<Decoded, Undecodable> {
-    let mut reading = Reading::of(&publication);
-    match reading.take(3)? {
-        b"1e " => {
-            let epoch = epoch(reading.take(16)?)?;
-            if reading.take(1)? != b" " {
-                return Err(Undecodable);
+/// Reads what comes over one channel. Nothing that it gives keeps what it was read from.
+#[derive(Default)]
+pub(super) struct Decoder {
+    block: BytesMut,
+    /// The epoch of the last entry: nearly always that of the next one too.
+    epoch: Option<Epoch>,
+}
+
+impl Decoder {
+    /// Reads whatever came over the channel.
+    pub(super) fn decode(&mut self, publication: &[u8]) -> Result<Decoded, Undecodable> {
+        let mut reading = Reading::of(publication);
+        match reading.take(3)? {
+            b"1e " => {
+                let epoch = self.epoch(reading.take(16)?)?;
+                if reading.take(1)? != b" " {
+                    return Err(Undecodable);
+                }
+                let record = reading.entry()?.record(self.block())?;
+                Ok(Delivery::Entry(epoch, Arc::new(record)).into())
             }
-            let room = reading.room()?;
-            let (record, left) = reading.body(room)?;
-            let record = Arc::new(Record { bytes: last(publication, left), ..record });
-            Ok(Delivery::Entry(epoch, record).into())
+            b"1r " => {
+                let epoch = self.epoch(reading.word()?)?;
+                let length = reading.number()?;
+                reading.end_line()?;
+                let tombstone = Bytes::copy_from_slice(reading.take(length)?);
+                let record = reading.entry()?.record(self.block())?;
+                let delivery = Delivery::Entry(epoch, Arc::new(record));
+                Ok(Decoded { delivery, tombstone: Some(tombstone) })
+            }
+            b"1w " => {
+                let epoch = self.epoch(reading.word()?)?;
+                let seq = reading.number()?;
+                reading.end_line()?;
+                let instance = text(reading.rest)?.into();
+                Ok(Delivery::Watermark { instance, head: Head { epoch, seq } }.into())
+            }
+            b"1s " => {
+                let room = text(reading.room()?)?.into();
+                let bytes = Bytes::copy_from_slice(reading.rest);
+                Ok(Delivery::Signal { room, bytes }.into())
+            }
+            _ => Err(Undecodable),
         }
-        b"1r " => {
-            let epoch = epoch(reading.word()?)?;
-            let length = reading.number()?;
-            reading.end_line()?;
-            let tombstone = publication.slice_ref(reading.take(length)?);
-            let room = reading.room()?;
-            let (record, left) = reading.body(room)?;
-            let record = Arc::new(Record { bytes: last(publication, left), ..record });
-            Ok(Decoded { delivery: Delivery::Entry(epoch, record), tombstone: Some(tombstone) })
+    }
+
+    fn epoch(&mut self, bytes: &[u8]) -> Result<Epoch, Undecodable> {
+        match self.epoch {
+            Some(epoch) if epoch.as_bytes() == bytes => Ok(epoch),
+            _ => {
+                let epoch = text(bytes)?.parse().map_err(|_| Undecodable)?;
+                self.epoch = Some(epoch);
+                Ok(epoch)
+            }
         }
-        b"1w " => {
-            let epoch = epoch(reading.word()?)?;
-            let seq = reading.number()?;
-            reading.end_line()?;
-            let instance = text(reading.rest)?;
-            Ok(Delivery::Watermark { instance, head: Head { epoch, seq } }.into())
+    }
+
+    /// Where the next entry may go, if it is short.
+    fn block(&mut self) -> &mut BytesMut {
+        if self.block.capacity() < SHARING_MAX {
+            self.block = BytesMut::with_capacity(BLOCK);
         }
-        b"1s " => {
-            let room = reading.room()?;
-            let left = reading.rest.len();
-            Ok(Delivery::Signal { room, bytes: last(publication, left) }.into())
-        }
-        _ => Err(Undecodable),
+        &mut self.block
     }
 }
 
 /// Writes what puts back an entry.
 pub(super) fn offer(kept: &Kept) -> Vec<u8> {
-    let Record { seq, offset, at, room, user, id, target, bytes } = &*kept.record;
+    let Record { seq, offset, at, names, target, bytes } = &*kept.record;
+    let (room, user, id) = (names.room(), names.user(), names.id());
     let mut offer = Vec::new();
     if let Some(tombstone) = &kept.tombstone {
         offer.extend_from_slice(tombstone.len().to_string().as_bytes());
@@ -112,17 +149,48 @@ pub(super) fn offer(kept: &Kept) -> Vec<u8> {
 }
 
 /// Reads an entry as the log keeps it.
-pub(super) fn record(record: Bytes) -> Result<Record, Undecodable> {
-    let mut reading = Reading::of(&record);
-    let room = reading.room()?;
-    let (read, left) = reading.body(room)?;
-    Ok(Record { bytes: last(record, left), ..read })
+pub(super) fn record(record: &[u8]) -> Result<Record, Undecodable> {
+    Reading::of(record).entry()?.record(&mut BytesMut::new())
 }
 
 /// Reads an entry as its room keeps it.
-pub(super) fn body(room: Box<str>, body: Bytes) -> Result<Record, Undecodable> {
-    let (read, left) = Reading::of(&body).body(room)?;
-    Ok(Record { bytes: last(body, left), ..read })
+pub(super) fn body(room: &str, body: &[u8]) -> Result<Record, Undecodable> {
+    Reading::of(body).body(room.as_bytes())?.record(&mut BytesMut::new())
+}
+
+/// An entry of which nothing is copied yet.
+struct Entry<'a> {
+    seq: u64,
+    offset: u64,
+    at: u64,
+    target: Option<u64>,
+    room: &'a [u8],
+    of_user: usize,
+    of_id: usize,
+    /// User, id and bytes.
+    rest: &'a [u8],
+}
+
+impl Entry<'_> {
+    /// Copies it, into this memory where it is short.
+    fn record(self, block: &mut BytesMut) -> Result<Record, Undecodable> {
+        let Self { seq, offset, at, target, room, of_user, of_id, rest } = self;
+        let length = room.len() + rest.len();
+        let mut text = if length <= SHARING_MAX.min(block.capacity()) {
+            block.extend_from_slice(room);
+            block.extend_from_slice(rest);
+            block.split()
+        } else {
+            let mut own = BytesMut::with_capacity(length);
+            own.extend_from_slice(room);
+            own.extend_from_slice(rest);
+            own
+        };
+        let user_end = room.len() + of_user;
+        let names = text.split_to(user_end + of_id).freeze();
+        let names = Names::of(names, room.len(), user_end).ok_or(Undecodable)?;
+        Ok(Record { seq, offset, at, names, target, bytes: text.freeze() })
+    }
 }
 
 /// What of a publication is not read yet.
@@ -153,22 +221,23 @@ impl<'a> Reading<'a> {
 
     /// The next word as a number. Every entry has many, so it is read in one go.
     fn number(&mut self) -> Result<u64, Undecodable> {
-        let mut number = 0_u64;
-        for (place, byte) in self.rest.iter().enumerate() {
-            match byte {
-                b'0'..=b'9' => {
-                    let ten_times = number.checked_mul(10).ok_or(Undecodable)?;
-                    number = ten_times.checked_add(u64::from(byte - b'0')).ok_or(Undecodable)?;
-                }
-                b' ' | b'\n' if place > 0 => {
-                    let behind = place + usize::from(*byte == b' ');
-                    self.rest = &self.rest[behind..];
-                    return Ok(number);
-                }
-                _ => return Err(Undecodable),
-            }
+        let (mut number, mut digits) = (0_u64, 0);
+        while let Some(digit) = self.rest.get(digits).map(|byte| byte.wrapping_sub(b'0'))
+            && digit <= 9
+        {
+            number = number.wrapping_mul(10).wrapping_add(digit.into());
+            digits += 1;
         }
-        Err(Undecodable)
+        if digits > DIGITS_SAFE {
+            number = text(&self.rest[..digits])?.parse().map_err(|_| Undecodable)?;
+        }
+        let behind = match self.rest.get(digits) {
+            Some(b' ') if digits > 0 => digits + 1,
+            Some(b'\n') if digits > 0 => digits,
+            _ => return Err(Undecodable),
+        };
+        self.rest = &self.rest[behind..];
+        Ok(number)
     }
 
     /// Skips what a later release may have added.
@@ -177,38 +246,37 @@ impl<'a> Reading<'a> {
         self.take(end + 1).map(drop)
     }
 
-    fn room(&mut self) -> Result<Box<str>, Undecodable> {
+    fn room(&mut self) -> Result<&'a [u8], Undecodable> {
         let length = self.number()?;
         self.end_line()?;
-        text(self.take(length)?)
+        self.take(length)
     }
 
-    /// Reads the body of an entry up to its bytes, and says how many those are.
-    fn body(mut self, room: Box<str>) -> Result<(Record, usize), Undecodable> {
+    fn entry(mut self) -> Result<Entry<'a>, Undecodable> {
+        let room = self.room()?;
+        self.body(room)
+    }
+
+    fn body(mut self, room: &'a [u8]) -> Result<Entry<'a>, Undecodable> {
         let mut next = || self.number();
         let (seq, offset, at, target) = (next()?, next()?, next()?, next()?);
-        let (user_length, id_length) = (next()?, next()?);
+        let (of_user, of_id) = (length(next()?)?, length(next()?)?);
         self.end_line()?;
-        let user = text(self.take(user_length)?)?;
-        let id = text(self.take(id_length)?)?;
+        let names = of_user.checked_add(of_id).ok_or(Undecodable)?;
+        if names > self.rest.len() {
+            return Err(Undecodable);
+        }
         let target = (target > 0).then_some(target);
-        let record = Record { seq, offset, at, room, user, id, target, bytes: Bytes::new() };
-        Ok((record, self.rest.len()))
+        Ok(Entry { seq, offset, at, target, room, of_user, of_id, rest: self.rest })
     }
 }
 
-/// What it ends with.
-fn last(mut of: Bytes, length: usize) -> Bytes {
-    of.advance(of.len() - length);
-    of
+fn length(number: u64) -> Result<usize, Undecodable> {
+    number.try_into().map_err(|_| Undecodable)
 }
 
-fn text(bytes: &[u8]) -> Result<Box<str>, Undecodable> {
-    std::str::from_utf8(bytes).map(Box::from).map_err(|_| Undecodable)
-}
-
-fn epoch(bytes: &[u8]) -> Result<Epoch, Undecodable> {
-    std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok()).ok_or(Undecodable)
+fn text(bytes: &[u8]) -> Result<&str, Undecodable> {
+    std::str::from_utf8(bytes).map_err(|_| Undecodable)
 }
 
 #[cfg(test)]

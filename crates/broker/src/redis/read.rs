@@ -118,7 +118,7 @@ pub(super) async fn partition(
     let first = fields.number()?;
     let mut records = Vec::new();
     for record in fields.list()? {
-        records.push(publication::record(record.into()).map_err(unreadable)?);
+        records.push(publication::record(&record).map_err(unreadable)?);
     }
     // What was redacted comes behind the rest.
     records.sort_by_key(|record| record.seq);
@@ -178,7 +178,7 @@ fn read_room(
     let Head { epoch, seq } = read_head(known, &mut fields)?;
     let (head, first, more) = (fields.number()?, fields.number()?, fields.number()? > 0);
     let records = chained(room, fields.list()?)?;
-    let targeting = fields.list()?.into_iter().map(|body| read_body(room, body));
+    let targeting = fields.list()?.into_iter().map(|body| read_body(room, &body));
     let targeting = targeting.collect::<Result<_, _>>()?;
     let about = fields.perhaps_bytes()?;
     if let Some(about) = &about {
@@ -197,7 +197,7 @@ fn chained(room: &str, page: Vec<Vec<u8>>) -> Result<Vec<Record>, Error> {
     let mut records: Vec<Record> = Vec::with_capacity(page.len() / 2);
     let mut page = page.into_iter();
     while let (Some(body), Some(named)) = (page.next(), page.next()) {
-        let record = read_body(room, body)?;
+        let record = read_body(room, &body)?;
         if let Some(before) = records.last() {
             let follows = record.offset == before.offset + 1;
             let named = String::from_utf8_lossy(&named);
@@ -213,8 +213,8 @@ fn chained(room: &str, page: Vec<Vec<u8>>) -> Result<Vec<Record>, Error> {
     Ok(records)
 }
 
-pub(super) fn read_body(room: &str, body: Vec<u8>) -> Result<Record, Error> {
-    publication::body(room.into(), body.into()).map_err(unreadable)
+pub(super) fn read_body(room: &str, body: &[u8]) -> Result<Record, Error> {
+    publication::body(room, body).map_err(unreadable)
 }
 
 fn unreadable(error: publication::Undecodable) -> Error {

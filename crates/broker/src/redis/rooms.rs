@@ -78,7 +78,7 @@ fn read_listed(head: Head, list: &mut Fields) -> Result<ListedRoom, Error> {
     let offset = list.digits()?;
     let at = list.digits()?;
     let newest = list.bytes()?;
-    let newest = if newest.is_empty() { None } else { Some(read::read_body(&room, newest)?) };
+    let newest = if newest.is_empty() { None } else { Some(read::read_body(&room, &newest)?) };
     let about = list.perhaps_bytes()?;
     if newest.as_ref().is_some_and(|newest| newest.offset != offset) {
         return Err(strange());

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::sync::{
     Notify,
     mpsc::{Receiver, Sender},
@@ -15,7 +14,7 @@ use super::{
     followers::Followers,
     health::LinkNumber,
     listening::{Heard, Listening},
-    publication::{self, Decoded},
+    publication::{Decoded, Decoder},
     shared::Shared,
 };
 use crate::{Delivery, Error};
@@ -89,23 +88,24 @@ impl Subscription {
     /// Delivers what comes until the connection is lost. Says why it was.
     async fn deliver_all(&self, mut listening: Listening) -> Error {
         let mut asked = false;
-        let mut batch = Vec::new();
+        let (mut decoder, mut batch) = (Decoder::default(), Vec::new());
         loop {
+            let answered = self.hear_all(&mut listening, &mut decoder, &mut batch);
+            // What came before the connection broke is delivered all the same.
+            self.deliver(&mut batch);
+            match answered {
+                Ok(answered) => asked &= !answered,
+                Err(why) => return why,
+            }
             if !asked && self.followers.ask() {
                 listening.ask(QUESTION);
                 asked = true;
             }
             let lagging = self.followers.lagging();
             tokio::select! {
-                heard = listening.next() => {
-                    let answered = heard.and_then(|heard| {
-                        self.hear_all(heard, &mut listening, &mut batch)
-                    });
-                    // What came before the connection broke is delivered all the same.
-                    self.deliver(&mut batch);
-                    match answered {
-                        Ok(answered) => asked &= !answered,
-                        Err(why) => return why,
+                read = listening.read_more() => {
+                    if let Err(why) = read {
+                        return why;
                     }
                 }
                 () = self.added.notified() => {}
@@ -124,35 +124,33 @@ impl Subscription {
         }
     }
 
-    /// Takes what was heard and all that was read with it, so that it is handed on together. Says
-    /// whether the question was answered.
+    /// Takes all that was read, so that it is handed on together. Says whether the question was
+    /// answered.
     fn hear_all(
         &self,
-        first: Heard,
         listening: &mut Listening,
+        decoder: &mut Decoder,
         batch: &mut Vec<Delivery>,
     ) -> Result<bool, Error> {
-        let (mut next, mut answered) = (Some(first), false);
-        while let Some(heard) = next {
-            match heard {
-                Heard::Message(payload) => batch.extend(self.read(payload)),
-                Heard::Pong(said) => {
-                    if said == QUESTION {
-                        // What was published before is not for those who have asked.
-                        self.deliver(batch);
-                        self.followers.live();
-                        answered = true;
-                    }
+        let mut answered = false;
+        loop {
+            listening.read_messages(|payload| batch.extend(self.read(decoder, payload)));
+            match listening.next_read()? {
+                Some(Heard::Message(payload)) => batch.extend(self.read(decoder, &payload)),
+                Some(Heard::Pong(said)) if said == QUESTION => {
+                    // What was published before is not for those who have asked.
+                    self.deliver(batch);
+                    self.followers.live();
+                    answered = true;
                 }
+                Some(Heard::Pong(_)) => {}
+                None => return Ok(answered),
             }
-            next = listening.next_read()?;
         }
-        Ok(answered)
     }
 
-    fn read(&self, payload: Bytes) -> Option<Delivery> {
-        let length = payload.len();
-        match publication::decode(payload) {
+    fn read(&self, decoder: &mut Decoder, payload: &[u8]) -> Option<Delivery> {
+        match decoder.decode(payload) {
             Ok(Decoded { delivery, tombstone }) => {
                 if let Delivery::Entry(epoch, record) = &delivery {
                     self.shared.partitions[self.partition].heard(*epoch, record, tombstone);
@@ -162,6 +160,7 @@ impl Subscription {
             Err(error) => {
                 // Anybody may publish on the channel, so this must not fill the log.
                 self.shared.counters.publications_undecodable.add(1);
+                let length = payload.len();
                 debug!(%error, length, channel = self.channel(), "ignored a publication");
                 None
             }
@@ -170,7 +169,6 @@ impl Subscription {
 
     fn deliver(&self, batch: &mut Vec<Delivery>) {
         let overflowed = self.followers.deliver(batch);
-        batch.clear();
         if overflowed > 0 {
             self.shared.counters.followers_overflowed.add(overflowed);
             warn!(overflowed, "a follower's queue is full: it is interrupted");

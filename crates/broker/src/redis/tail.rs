@@ -6,7 +6,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::{Appended, Draft, Epoch, Head, Record};
+use crate::{Appended, Draft, Epoch, Head, Names, Record};
 
 /// The most entries that are kept.
 const ENTRIES_MAX: usize = 10_000;
@@ -62,13 +62,18 @@ impl Tail {
     pub(super) fn keep(&mut self, epoch: Epoch, record: Arc<Record>, tombstone: Option<Bytes>) {
         let seq = record.seq;
         self.reach(Head { epoch, seq });
-        let place = self.place_of(seq);
-        if self.kept.get(place).is_some_and(|kept| kept.record.seq == seq) {
-            return;
-        }
         let kept = Kept { record, tombstone };
-        self.bytes += kept.cost();
-        self.kept.insert(place, kept);
+        if self.kept.back().is_none_or(|newest| newest.record.seq < seq) {
+            self.bytes += kept.cost();
+            self.kept.push_back(kept);
+        } else {
+            let place = self.place_of(seq);
+            if self.kept.get(place).is_some_and(|kept| kept.record.seq == seq) {
+                return;
+            }
+            self.bytes += kept.cost();
+            self.kept.insert(place, kept);
+        }
         while self.kept.len() > ENTRIES_MAX || self.bytes > BYTES_MAX {
             let Some(oldest) = self.kept.pop_front() else { return };
             self.bytes -= oldest.cost();
@@ -83,7 +88,8 @@ impl Tail {
             return self.reach(Head { epoch, seq });
         }
         let Draft { room, user, id, bytes, target, redact, content: _ } = draft;
-        let record = Record { seq, offset, at, room, user, id, target, bytes };
+        let names = Names::new(&room, &user, &id);
+        let record = Record { seq, offset, at, names, target, bytes };
         self.keep(epoch, Arc::new(record), redact);
     }
 
@@ -126,9 +132,6 @@ impl Tail {
 
     /// Where the entry of a seq is, or belongs.
     fn place_of(&self, seq: u64) -> usize {
-        if self.kept.back().is_none_or(|newest| newest.record.seq < seq) {
-            return self.kept.len();
-        }
         self.kept.partition_point(|kept| kept.record.seq < seq)
     }
 }
@@ -138,8 +141,8 @@ mod tests {
     use super::*;
 
     fn record(seq: u64, bytes: Bytes) -> Arc<Record> {
-        let (room, user, id) = ("r".into(), "u".into(), "some-id1".into());
-        Arc::new(Record { seq, offset: seq, at: 1, room, user, id, target: None, bytes })
+        let names = Names::new("r", "u", "some-id1");
+        Arc::new(Record { seq, offset: seq, at: 1, names, target: None, bytes })
     }
 
     fn seqs(tail: &Tail, epoch: Epoch, seq: u64) -> Vec<u64> {

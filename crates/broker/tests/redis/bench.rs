@@ -121,10 +121,10 @@ pub(crate) async fn check_log(
     let mut offsets: BTreeMap<&str, u64> = BTreeMap::new();
     for (record, seq) in log.iter().zip(1..) {
         assert_eq!(record.seq, seq, "the partition has no holes");
-        let offset = offsets.entry(&record.room).or_default();
+        let offset = offsets.entry(record.room()).or_default();
         *offset += 1;
         assert_eq!(record.offset, *offset, "the room has no holes");
-        assert!(by_id.insert(&*record.id, record).is_none(), "{} is there once", record.id);
+        assert!(by_id.insert(record.id(), record).is_none(), "{} is there once", record.id());
     }
     let mut last = 0;
     let acknowledged = numbers.zip(answers).filter_map(|(number, answer)| {
@@ -132,7 +132,7 @@ pub(crate) async fn check_log(
         let draft = numbered(number);
         let record = by_id.get(&*draft.id).expect("what was acknowledged is there");
         assert_eq!((record.seq, record.offset), (answer.seq, answer.offset));
-        assert_eq!((&record.room, &record.bytes), (&draft.room, &draft.bytes));
+        assert_eq!((record.room(), &record.bytes), (&*draft.room, &draft.bytes));
         assert!(answer.seq > last, "{} stands where it was called", draft.id);
         last = answer.seq;
         Some(())

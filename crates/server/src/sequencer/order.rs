@@ -11,6 +11,7 @@ use std::{collections::HashMap, sync::Arc};
 use broker::{Epoch, Head, Partition, Record, follow::Followed, partition_of};
 use bytes::Bytes;
 use chat::render::{self, Place as EntryPlace};
+use foldhash::quality::RandomState;
 use hub::{Class, Publication, SocketKey, Topic};
 use tokio::sync::oneshot;
 use wire::Frame;
@@ -184,7 +185,8 @@ pub enum Effect {
 #[derive(Debug)]
 pub struct Order {
     heads: Vec<Option<Head>>,
-    rooms: HashMap<Box<str>, LocalRoom>,
+    /// Looked at for every entry, so the hash is a quick one.
+    rooms: HashMap<Box<str>, LocalRoom, RandomState>,
     next_topic: u64,
     waiting: Vec<Entering>,
     /// The recent entries of each partition.
@@ -219,7 +221,7 @@ impl Order {
         Self {
             heads: vec![None; partitions],
             rings: (0..partitions).map(|_| Ring::new(ring)).collect(),
-            rooms: HashMap::new(),
+            rooms: HashMap::default(),
             next_topic: 4,
             waiting: Vec::new(),
         }
@@ -307,7 +309,7 @@ impl Order {
     /// Says for how many sockets it is.
     fn entry(&self, recent: &Recent, effects: &mut Vec<Effect>) -> usize {
         let (record, head) = (recent.record(), recent.head());
-        let Some(room) = self.rooms.get(&record.room) else { return 0 };
+        let Some(room) = self.rooms.get(record.room()) else { return 0 };
         let mut publish = |audience, frame| {
             effects.push(Effect::Publish(lasting(room.topic(audience), frame)));
         };
@@ -432,11 +434,11 @@ impl Order {
 /// Where a record stands, for rendering.
 pub fn entry_place<'a>(epoch: &'a str, record: &'a Record) -> EntryPlace<'a> {
     EntryPlace {
-        room: &record.room,
+        room: record.room(),
         epoch,
         offset: record.offset,
-        id: &record.id,
-        user: &record.user,
+        id: record.id(),
+        user: record.user(),
         at: record.at,
     }
 }

@@ -12,6 +12,7 @@ use std::{
 };
 
 use broker::{Epoch, Head, Record};
+use foldhash::quality::RandomState;
 use wire::Frame;
 
 use super::{cursor, order::Audience};
@@ -74,9 +75,9 @@ impl Recent {
     }
 
     fn weight(&self) -> usize {
-        let Record { room, user, id, bytes, .. } = &*self.record;
+        let Record { names, bytes, .. } = &*self.record;
         // The frame says the text once more.
-        ENTRY_BYTES + room.len() + user.len() + id.len() + 2 * bytes.len()
+        ENTRY_BYTES + names.len() + 2 * bytes.len()
     }
 }
 
@@ -96,7 +97,7 @@ pub struct Ring {
     /// Since this seq the ring has seen every entry, also those that it has dropped.
     since: u64,
     /// The last entry that was dropped of each room since then.
-    dropped: HashMap<Box<str>, u64>,
+    dropped: HashMap<Box<str>, u64, RandomState>,
 }
 
 #[derive(Debug)]
@@ -116,7 +117,7 @@ impl Ring {
             open_bytes: 0,
             bytes: 0,
             since: 0,
-            dropped: HashMap::new(),
+            dropped: HashMap::default(),
         }
     }
 
@@ -163,14 +164,14 @@ impl Ring {
 
     fn note_dropped(&mut self, piece: &Piece) {
         for recent in piece.entries.iter() {
-            let Record { room, seq, .. } = &*recent.record;
+            let (room, seq) = (recent.record.room(), recent.record.seq);
             if let Some(last) = self.dropped.get_mut(room) {
-                *last = *seq;
+                *last = seq;
             } else if self.dropped.len() < ROOMS_MAX {
-                self.dropped.insert(room.clone(), *seq);
+                self.dropped.insert(room.into(), seq);
             } else {
-                self.dropped = HashMap::new();
-                self.since = *seq;
+                self.dropped = HashMap::default();
+                self.since = seq;
             }
         }
     }

@@ -347,7 +347,7 @@ impl Palabre {
             let (epoch, offset) = (epoch.unwrap_or_default(), offset.unwrap_or_default());
             world.note(format_args!("{} has {id} at {offset}", self.name));
             let record = world.store.ever(epoch, &message.room, offset);
-            if record.is_none_or(|record| *record.id != *id) {
+            if record.is_none_or(|record| record.id() != id) {
                 let what = format_args!("{id} was acknowledged at {offset}, which is not there");
                 world.violated("P3 no loss", what);
             }

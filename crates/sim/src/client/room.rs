@@ -155,7 +155,7 @@ impl Room {
         *position = Position { epoch: epoch.to_owned(), offset };
         let known = world.store.ever(epoch, name, offset);
         let same = known.is_some_and(|record| {
-            entry["id"] == *record.id && entry["user"] == *record.user && entry["room"] == *name
+            entry["id"] == *record.id() && entry["user"] == *record.user() && entry["room"] == *name
         });
         if !same {
             let what = format_args!("{who} gets {name} {offset} that the log has not: {entry}");

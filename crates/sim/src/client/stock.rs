@@ -103,7 +103,7 @@ impl Stock {
         let (epoch, offset) = (answer["epoch"].as_str(), answer["offset"].as_u64());
         let (epoch, offset) = (epoch.unwrap_or_default(), offset.unwrap_or_default());
         let record = world.store.ever(epoch, LOBBY, offset);
-        if record.is_none_or(|record| answer["id"] != *record.id) {
+        if record.is_none_or(|record| answer["id"] != *record.id()) {
             let what =
                 format_args!("{} was acknowledged by {answer}, which is no entry", self.name);
             world.violated("P3 no loss", what);
@@ -222,7 +222,7 @@ fn next_message(epoch: &str, after: u64, world: &World) -> Option<(u64, String)>
     let behind = log.get(usize::try_from(after).ok()?..)?;
     behind
         .iter()
-        .filter(|record| *record.room == *LOBBY)
+        .filter(|record| record.room() == LOBBY)
         .find_map(|record| Some((record.seq, text_of(&record.bytes)?)))
 }
 
@@ -230,7 +230,7 @@ fn seq_of(text: &str, epoch: &str, world: &World) -> Option<u64> {
     let log = world.store.life(epoch)?.log();
     let found = log
         .iter()
-        .filter(|record| *record.room == *LOBBY)
+        .filter(|record| record.room() == LOBBY)
         .find(|record| text_of(&record.bytes).as_deref() == Some(text));
     found.map(|record| record.seq)
 }

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use broker::{Delivery, Partition, Record};
+use broker::{Delivery, Names, Partition, Record};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::Line;
@@ -135,8 +135,9 @@ impl World {
             && self.plant == Some(Plant::Swaps)
             && self.chance.per_mille(20)
         {
-            let id = record.id.chars().rev().collect::<String>().into();
-            return Delivery::Entry(*epoch, Arc::new(Record { id, ..(**record).clone() }));
+            let id: String = record.id().chars().rev().collect();
+            let names = Names::new(record.room(), record.user(), &id);
+            return Delivery::Entry(*epoch, Arc::new(Record { names, ..(**record).clone() }));
         }
         delivery.clone()
     }

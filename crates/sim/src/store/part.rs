@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use broker::{
-    AppendError, Appended, Draft, Epoch, Head, PartitionPage, Range, Record, RoomPage,
+    AppendError, Appended, Draft, Epoch, Head, Names, PartitionPage, Range, Record, RoomPage,
     TARGETING_MAX,
 };
 use bytes::Bytes;
@@ -114,9 +114,7 @@ impl Part {
             seq,
             offset: room.seqs.len() as u64,
             at,
-            room: draft.room.clone(),
-            user: draft.user.clone(),
-            id: draft.id.clone(),
+            names: Names::new(&draft.room, &draft.user, &draft.id),
             target,
             bytes: draft.bytes.clone(),
         });

@@ -11,7 +11,7 @@ async fn meddle(log: &Embedded, sql: &'static str) {
 }
 
 fn ids(records: &[Record]) -> Vec<&str> {
-    records.iter().map(|record| record.id.trim_start_matches("number-0000")).collect()
+    records.iter().map(|record| record.id().trim_start_matches("number-0000")).collect()
 }
 
 /// What was delivered by now.

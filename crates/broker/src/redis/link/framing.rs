@@ -58,22 +58,44 @@ pub(super) fn reply_length(bytes: &[u8]) -> Result<Option<usize>, Malformed> {
     Ok((at <= bytes.len()).then_some(at))
 }
 
-/// Where the payload is, if a whole publication comes first. It is what an instance reads most, so
-/// it has a way of its own; whatever looks otherwise takes the long one.
-pub(super) fn message(bytes: &[u8]) -> Option<Range<usize>> {
-    let mut at = MESSAGE.len();
-    bytes.starts_with(MESSAGE).then_some(())?;
-    let mut text = || {
-        let line = bytes.get(at..)?.strip_prefix(b"$")?;
-        let digits = line.iter().take(DIGITS_MAX + 1).position(|byte| *byte == b'\r')?;
-        let length = count(&line[..digits], TEXT_MAX).ok()??;
-        let start = at + 1 + digits + 2;
-        at = start + length + 2;
-        let is_whole = line[digits..].starts_with(b"\r\n") && bytes.get(at - 2..at)? == b"\r\n";
-        is_whole.then_some(start..start + length)
-    };
-    let _channel = text()?;
-    text()
+/// Finds publications. They are what an instance reads most, so they have a way of their own;
+/// whatever looks otherwise takes the long one.
+#[derive(Default)]
+pub(super) struct Messages {
+    /// How the last one began, up to its payload's length: nearly always as the next one does.
+    front: Vec<u8>,
+}
+
+impl Messages {
+    /// Where the payload is, if a whole publication comes first.
+    pub(super) fn next(&mut self, bytes: &[u8]) -> Option<Range<usize>> {
+        if self.front.is_empty() || !bytes.starts_with(&self.front) {
+            bytes.starts_with(MESSAGE).then_some(())?;
+            let channel = text(bytes, MESSAGE.len())?;
+            self.front = bytes[..channel.end + 2].to_vec();
+        }
+        text(bytes, self.front.len())
+    }
+}
+
+/// Where the text is that begins here with its length, if it is whole.
+fn text(bytes: &[u8], at: usize) -> Option<Range<usize>> {
+    let line = bytes.get(at..)?.strip_prefix(b"$")?;
+    let (mut length, mut digits) = (0, 0);
+    while let Some(digit) = line.get(digits).map(|byte| byte.wrapping_sub(b'0'))
+        && digit <= 9
+        && digits < DIGITS_MAX
+    {
+        length = 10 * length + usize::from(digit);
+        digits += 1;
+    }
+    let start = at + 1 + digits + 2;
+    let end = start + length;
+    let is_whole = digits > 0
+        && length <= TEXT_MAX
+        && line[digits..].starts_with(b"\r\n")
+        && bytes.get(end..end + 2)? == b"\r\n";
+    is_whole.then_some(start..end)
 }
 
 /// A length; nothing where it is -1, which stands for nil.
@@ -124,10 +146,10 @@ mod tests {
         ] {
             let bytes = reply.as_bytes();
             for cut in 0..bytes.len() {
-                assert_eq!(message(&bytes[..cut]), None, "{reply:?} cut at {cut}");
+                assert_eq!(Messages::default().next(&bytes[..cut]), None, "{reply:?} cut at {cut}");
             }
             let followed = [bytes, b"*3\r\n$7\r\nmess"].concat();
-            let found = message(&followed).expect("it is whole");
+            let found = Messages::default().next(&followed).expect("it is whole");
             assert_eq!(&followed[found.clone()], payload.as_bytes());
             assert_eq!(Ok(Some(found.end + 2)), reply_length(&followed), "{reply:?}");
         }
@@ -144,7 +166,7 @@ mod tests {
             "*3\r\n$7\r\nmessage\r\n$0000000000000000000001\r\nc\r\n$1\r\nc\r\n",
             "*2\r\n$4\r\npong\r\n$4\r\nlive\r\n",
         ] {
-            assert_eq!(message(reply.as_bytes()), None, "{reply:?}");
+            assert_eq!(Messages::default().next(reply.as_bytes()), None, "{reply:?}");
         }
     }
 

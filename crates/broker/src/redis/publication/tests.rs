@@ -6,16 +6,16 @@ const EPOCH: &str = "abcdefghijklmnop";
 
 /// A delivery in words, or `undecodable`.
 fn read(publication: impl Into<Bytes>) -> String {
-    match decode(publication.into()).map(|decoded| decoded.delivery) {
+    match Decoder::default().decode(&publication.into()).map(|decoded| decoded.delivery) {
         Ok(Delivery::Entry(epoch, record)) => format!(
             "{epoch} {} {} {} {:?} {} {} {} {:?}",
             record.seq,
             record.offset,
             record.at,
             record.target,
-            record.room,
-            record.user,
-            record.id,
+            record.room(),
+            record.user(),
+            record.id(),
             record.bytes,
         ),
         Ok(Delivery::Watermark { instance, head }) => {
@@ -100,8 +100,8 @@ fn a_signal_is_read_as_it_was_written() {
 proptest! {
     #[test]
     fn nothing_makes_it_panic(bytes: Vec<u8>, kind in "1[ews]", words in "[ 0-9a-p]{0,40}") {
-        let _ = decode(bytes.clone().into());
+        let _ = Decoder::default().decode(&bytes);
         let head = format!("{kind} {EPOCH} {words}\n");
-        let _ = decode([head.as_bytes(), &bytes].concat().into());
+        let _ = Decoder::default().decode(&[head.as_bytes(), &bytes].concat());
     }
 }

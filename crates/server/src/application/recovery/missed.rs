@@ -138,7 +138,7 @@ impl Entries {
         Box::new(entries.filter_map(move |(partition, entry)| {
             let record = entry.record();
             let is_wanted =
-                |wanted: &Wanted| wanted.room == record.room && record.seq > wanted.after.seq;
+                |wanted: &Wanted| *wanted.room == *record.room() && record.seq > wanted.after.seq;
             if !wanted.iter().any(is_wanted) {
                 return None;
             }

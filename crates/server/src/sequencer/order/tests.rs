@@ -61,9 +61,7 @@ fn entry(seq: u64, room: &str, text: &str) -> Input {
         seq,
         offset: seq,
         at: 1,
-        room: room.into(),
-        user: "u".into(),
-        id: "0123456789".into(),
+        names: broker::Names::new(room, "u", "0123456789"),
         target: None,
         bytes: chat::Entry::message("Ada", text).encode(),
     };

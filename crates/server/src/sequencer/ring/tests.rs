@@ -1,3 +1,5 @@
+use broker::Names;
+
 use super::*;
 
 fn epoch() -> Epoch {
@@ -13,9 +15,7 @@ fn record(seq: u64, room: &str, at: u64) -> Arc<Record> {
         seq,
         offset: seq,
         at,
-        room: room.into(),
-        user: "u".into(),
-        id: "0123456789".into(),
+        names: Names::new(room, "u", "0123456789"),
         target: None,
         bytes: chat::Entry::message("Ada", &seq.to_string()).encode(),
     })
@@ -37,7 +37,7 @@ fn roomy() -> Limits {
 
 fn seqs(stretch: &Stretch, room: &str, after: u64) -> Vec<u64> {
     let entries = stretch.iter().flat_map(|piece| piece.iter());
-    let wanted = entries.filter(|e| &*e.record.room == room && e.record.seq > after);
+    let wanted = entries.filter(|e| e.record.room() == room && e.record.seq > after);
     wanted.map(|entry| entry.record.seq).collect()
 }
 

@@ -21,9 +21,7 @@ fn recent(partition: u8, seq: u64, room: &str, kind: &str) -> Arc<Recent> {
         seq,
         offset: seq,
         at: 1,
-        room: room.into(),
-        user: "u".into(),
-        id: "0123456789".into(),
+        names: broker::Names::new(room, "u", "0123456789"),
         target: None,
         bytes: text.into_bytes().into(),
     };

@@ -1,20 +1,22 @@
-//! One TCP or Unix connection: HTTP until it ends or becomes a WebSocket.
+//! One TCP or Unix connection and its task: HTTP until it ends or becomes a WebSocket.
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hub::Stream;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::time::timeout;
+use tokio::task::yield_now;
+use tokio::time::sleep;
 
 use crate::core::Core;
-use crate::http::{Exchange, From, HttpStream, Service, quick};
+use crate::http::{Exchange, First, From, HttpStream, Service, quick};
 use crate::places::Place;
-use crate::{Config, websocket};
+use crate::websocket::{self, Next};
+use crate::{BoxFuture, Config};
 
 type Http = http1::Connection<TokioIo<HttpStream>, Service>;
 
@@ -30,48 +32,162 @@ pub(crate) fn builder(config: &Config) -> http1::Builder {
     builder
 }
 
-/// Serves a connection to its end, or until it has become a WebSocket's.
-pub(crate) async fn serve(
+/// Serves a connection to its end, as whatever it becomes. One task does all of it, and it is small:
+/// each stage has memory of its own, which goes with it.
+pub(crate) struct Serving(Stage);
+
+enum Stage {
+    /// Nothing has come yet.
+    Silent(Box<Silent>),
+    /// HTTP, or an end that takes time. Boxed once more: most connections are in another stage.
+    Working(Box<BoxFuture<Option<Next>>>),
+    WebSocket(Box<websocket::WebSocket>),
+    Over,
+}
+
+/// A connection from which nothing has come yet.
+struct Silent {
     core: Arc<Core>,
-    builder: Arc<http1::Builder>,
     stream: Stream,
     from: From,
     place: Place,
-) {
-    if let From::Client(peer) = from {
-        if !has_spoken(&core, &stream).await {
-            return websocket::linger(stream, core.config.linger_timeout).await;
-        }
-        if let Some(upgrade) = quick::open(&core, &stream, peer) {
-            return websocket::start(&core, stream, place, &Bytes::new(), upgrade);
-        }
-    }
-    let exchange = Arc::new(Exchange::default());
-    let service = Service { core: Arc::clone(&core), from, exchange: Arc::clone(&exchange) };
-    let stream = HttpStream::new(stream, Arc::clone(&exchange), core.config.write_timeout);
-    let io = TokioIo::new(stream);
-    // Boxed, so that all of it is gone after an upgrade.
-    let http = Box::new(builder.serve_connection(io, service));
-    let (stream, early, in_order) = run(&core, http).await;
-    match exchange.take_upgrade() {
-        Some(upgrade) if in_order => websocket::start(&core, stream, place, &early, upgrade),
-        // Also after an error: its answer (431, 408) has to arrive.
-        _ => websocket::linger(stream, core.config.linger_timeout).await,
+    patience: Patience,
+}
+
+/// How a connection is waited for that says nothing.
+enum Patience {
+    /// Not at all yet.
+    Fresh,
+    /// Until the runtime has looked once what has come: by then nearly all have spoken, and a
+    /// timer would have been set for nothing.
+    Brief,
+    /// Until its time is over, or the instance's.
+    Bounded(BoxFuture<()>),
+}
+
+impl Serving {
+    pub(crate) fn new(core: Arc<Core>, stream: Stream, from: From, place: Place) -> Self {
+        let silent = Silent { core, stream, from, place, patience: Patience::Fresh };
+        Self(Stage::Silent(Box::new(silent)))
     }
 }
 
-/// Waits for the first bytes of a connection, or its end, as long as they may take.
-async fn has_spoken(core: &Core, stream: &Stream) -> bool {
-    let spoken = poll_fn(|cx| stream.poll_read_ready(cx));
-    tokio::select! {
-        spoken = timeout(core.config.header_timeout, spoken) => spoken.is_ok(),
-        () = core.winding_up.cancelled() => false,
+impl Future for Serving {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        loop {
+            let stage = match &mut this.0 {
+                Stage::WebSocket(socket) => return Pin::new(&mut **socket).poll(cx),
+                Stage::Working(work) => match ready!(work.as_mut().as_mut().poll(cx)) {
+                    Some(next) => next.into(),
+                    None => Stage::Over,
+                },
+                Stage::Silent(silent) => {
+                    let spoken = ready!(silent.poll_spoken(cx));
+                    match std::mem::replace(&mut this.0, Stage::Over) {
+                        Stage::Silent(silent) => silent.go_on(spoken),
+                        other => other,
+                    }
+                }
+                Stage::Over => return Poll::Ready(()),
+            };
+            this.0 = stage;
+        }
+    }
+}
+
+impl std::convert::From<Next> for Stage {
+    fn from(next: Next) -> Self {
+        match next {
+            Next::WebSocket(socket) => Self::WebSocket(socket),
+            Next::Other(work) => Self::Working(Box::new(Box::pin(async move {
+                work.await;
+                None
+            }))),
+        }
+    }
+}
+
+impl Silent {
+    /// Ready with the first bytes of a client, or its end; or with false when it has had its time.
+    fn poll_spoken(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let is_peer = matches!(self.from, From::Peer);
+        if is_peer || self.stream.poll_read_ready(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        if let Patience::Fresh = self.patience {
+            self.patience = Patience::Brief;
+            // It asks for a further poll at once, which nothing takes back.
+            let _asked = pin!(yield_now()).poll(cx);
+            return Poll::Pending;
+        }
+        if let Patience::Brief = self.patience {
+            let core = Arc::clone(&self.core);
+            self.patience = Patience::Bounded(Box::pin(async move {
+                tokio::select! {
+                    () = sleep(core.config.header_timeout) => {}
+                    () = core.winding_up.cancelled() => {}
+                }
+            }));
+        }
+        match &mut self.patience {
+            Patience::Bounded(patience) => patience.as_mut().poll(cx).map(|()| false),
+            Patience::Fresh | Patience::Brief => Poll::Pending,
+        }
+    }
+
+    fn go_on(self, spoken: bool) -> Stage {
+        let Self { core, stream, from, place, .. } = self;
+        let work: BoxFuture<_> = match from {
+            From::Client(_) if !spoken => Box::pin(async move {
+                websocket::linger(stream, core.config.linger_timeout).await;
+                drop(place);
+                None
+            }),
+            From::Client(peer) => match quick::open(&core, &stream, peer) {
+                First::Usual { upgrade, early } => {
+                    return websocket::start(&core, stream, place, early, upgrade).into();
+                }
+                First::Other(early) => Box::pin(serve(core, stream, from, place, early)),
+            },
+            From::Peer => Box::pin(serve(core, stream, from, place, Bytes::new())),
+        };
+        Stage::Working(Box::new(work))
+    }
+}
+
+/// Serves HTTP; then what the connection becomes, if anything. `early` is what was read of it.
+async fn serve(
+    core: Arc<Core>,
+    stream: Stream,
+    from: From,
+    place: Place,
+    early: Bytes,
+) -> Option<Next> {
+    let exchange = Arc::new(Exchange::default());
+    let service = Service { core: Arc::clone(&core), from, exchange: Arc::clone(&exchange) };
+    let stream = HttpStream::new(stream, early, Arc::clone(&exchange), core.config.write_timeout);
+    let io = TokioIo::new(stream);
+    // Boxed, so that all of it is gone before the end is waited for.
+    let http = Box::new(core.http.serve_connection(io, service));
+    let (stream, early, in_order) = run(&core, http).await;
+    match exchange.take_upgrade() {
+        Some(upgrade) if in_order => {
+            Some(websocket::start(&core, stream, place, early.to_vec(), upgrade))
+        }
+        // Also after an error: its answer (431, 408) has to arrive.
+        _ => {
+            websocket::linger(stream, core.config.linger_timeout).await;
+            None
+        }
     }
 }
 
 /// Serves requests; then what is left of the connection, and whether it ended in order.
 async fn run(core: &Core, mut http: Box<Http>) -> (Stream, Bytes, bool) {
-    let mut winding_up = std::pin::pin!(core.winding_up.cancelled());
+    let mut winding_up = pin!(core.winding_up.cancelled());
     let mut told = false;
     let outcome = poll_fn(|cx| {
         if !told && winding_up.as_mut().poll(cx).is_ready() {

@@ -4,18 +4,23 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hub::Hub;
+use hyper::server::conn::http1;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::engine::Transport;
 
+use crate::greeting::Greeting;
 use crate::places::Places;
 use crate::sessions::Sessions;
 use crate::timers::{Clock, Timers};
-use crate::{Config, EngineApplication, Metrics, Peers, Site, drain};
+use crate::{Config, EngineApplication, Metrics, Peers, Site, connection, random};
 
 pub(crate) struct Core {
     pub(crate) config: Config,
+    /// The HTTP library, with the limits of the configuration.
+    pub(crate) http: http1::Builder,
+    pub(crate) greeting: Greeting,
     pub(crate) application: Arc<dyn EngineApplication>,
     pub(crate) site: Arc<dyn Site>,
     pub(crate) hub: Hub,
@@ -62,6 +67,8 @@ impl Core {
             winding_up: CancellationToken::new(),
             polling: metrics.session_gauge(Transport::Polling),
             websocket: metrics.session_gauge(Transport::WebSocket),
+            http: connection::builder(&config),
+            greeting: Greeting::new(&config),
             config,
             application,
             site,
@@ -77,7 +84,7 @@ impl Core {
     pub(crate) async fn somewhen_while_draining(&self) {
         self.stop.cancelled().await;
         let window = self.config.drain_window.as_millis().max(1);
-        let pause = u128::from(drain::random()) % window;
+        let pause = u128::from(u64::from_ne_bytes(random())) % window;
         tokio::time::sleep(Duration::from_millis(u64::try_from(pause).unwrap_or(0))).await;
     }
 

@@ -14,6 +14,7 @@ use hub::CloseReason;
 use tokio::time::Instant;
 
 use crate::core::Core;
+use crate::random;
 use crate::session::Session;
 
 /// Sessions aren't closed more often than this while draining, but more of them at a time.
@@ -75,7 +76,7 @@ async fn end(core: Arc<Core>, session: Arc<Session>) {
 
 /// Sessions opened together are closed apart.
 fn shuffle<T>(items: &mut [T]) {
-    let mut state = random() | 1;
+    let mut state = u64::from_ne_bytes(random()) | 1;
     for last in (1..items.len()).rev() {
         // xorshift: good enough to spread clients.
         state ^= state << 13;
@@ -84,10 +85,4 @@ fn shuffle<T>(items: &mut [T]) {
         let other = usize::try_from(state % (last as u64 + 1)).expect("an index");
         items.swap(last, other);
     }
-}
-
-pub(crate) fn random() -> u64 {
-    let mut seed = [0; 8];
-    getrandom::fill(&mut seed).expect("the operating system has randomness");
-    u64::from_ne_bytes(seed)
 }

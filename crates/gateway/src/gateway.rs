@@ -2,18 +2,19 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hub::{Hub, Stream};
-use hyper::server::conn::http1;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::connection::Serving;
 use crate::core::Core;
 use crate::http::From;
 use crate::places::Place;
-use crate::{Config, EngineApplication, Listener, Metrics, Peers, Site, connection, drain};
+use crate::{Config, EngineApplication, Listener, Metrics, Peers, Site, drain};
 
 /// How long accepting waits after an error that concerns all connections (no more file
 /// descriptors).
@@ -28,7 +29,6 @@ const TOO_MANY: &[u8] =
 #[derive(Clone)]
 pub struct Gateway {
     core: Arc<Core>,
-    http: Arc<http1::Builder>,
     stop: CancellationToken,
 }
 
@@ -46,9 +46,8 @@ impl Gateway {
         tasks: TaskTracker,
         stop: CancellationToken,
     ) -> Self {
-        let http = Arc::new(connection::builder(&config));
         let core = Core::new(config, application, site, hub, metrics, tasks, &stop);
-        Self { core: Arc::new(core), http, stop }
+        Self { core: Arc::new(core), stop }
     }
 
     /// Lets sessions of other instances be served here, and those of this one there. To be said
@@ -87,9 +86,11 @@ impl Gateway {
         end: &CancellationToken,
         place: impl Fn(Option<IpAddr>) -> (From, Option<Place>),
     ) {
+        // One for all connections: waiting for it anew costs more than the rest of a turn.
+        let mut end = pin!(end.cancelled());
         loop {
             let accepted = tokio::select! {
-                () = end.cancelled() => return,
+                () = &mut end => return,
                 accepted = listener.accept() => accepted,
             };
             match accepted {
@@ -113,9 +114,8 @@ impl Gateway {
             let _ = stream.try_write(TOO_MANY);
             return;
         };
-        let serve =
-            connection::serve(Arc::clone(&self.core), Arc::clone(&self.http), stream, from, place);
-        self.core.tasks.spawn(serve);
+        let serving = Serving::new(Arc::clone(&self.core), stream, from, place);
+        self.core.tasks.spawn(serving);
     }
 }
 

@@ -6,6 +6,9 @@ use std::net::IpAddr;
 
 use wire::engine::Query;
 
+/// What a stock client says that begins with a WebSocket: the query of most handshakes.
+pub(crate) const USUAL_QUERY: &str = "EIO=4&transport=websocket";
+
 /// The request that opened a session.
 #[derive(Debug)]
 pub struct Handshake {
@@ -18,6 +21,11 @@ pub struct Handshake {
 }
 
 impl Handshake {
+    /// Whether the query names a WebSocket and nothing else: most do.
+    pub fn is_usual(&self) -> bool {
+        self.query == USUAL_QUERY
+    }
+
     /// The decoded value of a query parameter; the last one where it is repeated.
     pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
         Query::find(&self.query, name)

@@ -31,9 +31,11 @@ use wire::engine::{PROTOCOL, Query, Rejection, Transport};
 use exchange::Answering;
 pub(crate) use exchange::Exchange;
 pub(crate) use io::HttpStream;
+pub(crate) use quick::First;
 pub(crate) use upgrade::Upgrade;
 
 use crate::core::Core;
+use crate::handshake::USUAL_QUERY;
 use crate::ids::Sid;
 use crate::session::Session;
 use crate::{BoxFuture, Handshake, SiteBody, Tag};
@@ -188,7 +190,8 @@ impl Engine {
                     return Ok(self.full());
                 };
                 let handshake = remember_request(request, self.peer);
-                let (session, open) = Session::open(&self.core, place, handshake, transport);
+                let session = Session::open(&self.core, place, handshake, transport);
+                let open = session.open_packet();
                 self.core.tasks.spawn(crate::session::poll_task(session));
                 Ok(reply::payload(open.into()))
             }
@@ -208,15 +211,11 @@ fn is_engine_path(engine: &str, path: &str) -> bool {
     path.starts_with(engine) || engine.strip_suffix('/').is_some_and(|engine| engine == path)
 }
 
-/// The query of most handshakes over a WebSocket.
-const USUAL_QUERY: &str = "EIO=4&transport=websocket";
-
 /// Copies what a session keeps of its request: a slice would pin the HTTP library's buffer.
 fn remember(query: &str, origin: Option<&str>, peer: Option<IpAddr>) -> Handshake {
     Handshake {
         query: match query {
             "" => Cow::Borrowed(""),
-            // What a stock client says that begins with a WebSocket.
             USUAL_QUERY => Cow::Borrowed(USUAL_QUERY),
             other => Cow::Owned(other.into()),
         },

@@ -6,7 +6,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::Tag;
+use crate::{Tag, random_letters};
 
 /// The length of every id. Node's sharded adapter takes a room of this length for a socket's
 /// own, so socket ids must have exactly it.
@@ -19,7 +19,7 @@ pub(crate) struct Sid([u8; ID_LEN]);
 impl Sid {
     /// A new one. With a tag 96 of its bits are random.
     pub(crate) fn random(tag: Option<Tag>) -> Self {
-        let mut id = random_id();
+        let mut id = random_letters();
         if let Some(tag) = tag {
             URL_SAFE_NO_PAD.encode_slice(tag, &mut id).expect("3 bytes are 4 characters");
         }
@@ -48,7 +48,7 @@ pub struct SocketId([u8; ID_LEN]);
 
 impl SocketId {
     pub(crate) fn random() -> Self {
-        Self(random_id())
+        Self(random_letters())
     }
 
     /// Reads an id that was a socket's before; `None` for what can't be one.
@@ -67,14 +67,6 @@ impl fmt::Debug for SocketId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_str().fmt(f)
     }
-}
-
-fn random_id() -> [u8; ID_LEN] {
-    let mut random = [0; ID_LEN / 4 * 3];
-    getrandom::fill(&mut random).expect("the operating system has randomness");
-    let mut id = [0; ID_LEN];
-    URL_SAFE_NO_PAD.encode_slice(random, &mut id).expect("15 bytes are 20 characters");
-    id
 }
 
 #[cfg(test)]

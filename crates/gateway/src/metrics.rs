@@ -1,6 +1,6 @@
 //! What the gateway counts.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hub::CloseReason;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use wire::engine::Transport;
+use wire::socket::MAIN_NAMESPACE;
 
 /// Handles to the gateway's metrics; clones count into the same place.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,8 @@ pub(crate) struct Counts {
     pub(crate) refused_connections: Counter,
     sessions: Family<TransportLabel, Gauge>,
     sockets: Family<NamespaceLabel, Gauge>,
+    /// The member for the main namespace, which nearly every socket is in: counting takes no lock.
+    main_sockets: OnceLock<Gauge>,
     pub(crate) handshakes: Counter,
     rejections: Family<RejectionLabel, Counter>,
     upgrades: Family<OutcomeLabel, Counter>,
@@ -172,8 +175,14 @@ impl Metrics {
 
     /// Namespaces are named by the application: a refused one gets no gauge.
     pub(crate) fn socket_gauge(&self, namespace: &str) -> Gauge {
-        let label = NamespaceLabel { namespace: namespace.to_owned() };
-        self.0.sockets.get_or_create(&label).clone()
+        let gauge = || {
+            let label = NamespaceLabel { namespace: namespace.to_owned() };
+            self.0.sockets.get_or_create(&label).clone()
+        };
+        if namespace == MAIN_NAMESPACE {
+            return self.0.main_sockets.get_or_init(gauge).clone();
+        }
+        gauge()
     }
 
     pub(crate) fn count_rejection(&self, code: &'static str) {

@@ -92,14 +92,13 @@ impl Session {
         self.connection.closed()
     }
 
-    /// Opens a session. Over polling the open packet is the caller's to deliver; over a
-    /// WebSocket it is the first thing in the outbox.
+    /// Opens a session. Its open packet is the caller's to deliver.
     pub(crate) fn open(
         core: &Arc<Core>,
         place: Reservation,
         handshake: Handshake,
         transport: Transport,
-    ) -> (Arc<Self>, String) {
+    ) -> Arc<Self> {
         let now = core.clock.now();
         let config = &core.config;
         let phase = match transport {
@@ -125,10 +124,6 @@ impl Session {
             inbound: Mutex::default(),
             state: Mutex::new(state),
         });
-        let open = session.open_packet(transport);
-        if transport == Transport::WebSocket {
-            session.connection.send(&Frame::text(&open), Class::Lasting);
-        }
         let application = core.application.open(&session);
         let due = application.timer(&session, Duration::ZERO);
         assert!(session.application.set(application).is_ok(), "a session opens once");
@@ -137,13 +132,13 @@ impl Session {
         core.gauge(transport).inc();
         core.metrics.counts().handshakes.inc();
         session.begin(now, due);
-        (session, open)
+        session
     }
 
-    fn open_packet(&self, transport: Transport) -> String {
+    /// What a client is told that polls; over a WebSocket it is part of the greeting.
+    pub(crate) fn open_packet(&self) -> String {
         let config = &self.core.config;
-        let upgrades: &[&str] =
-            if transport == Transport::Polling && config.upgrades { &["websocket"] } else { &[] };
+        let upgrades: &[&str] = if config.upgrades { &["websocket"] } else { &[] };
         let open = Open {
             sid: self.sid.as_str(),
             upgrades,

@@ -8,14 +8,12 @@
 mod end;
 mod probe;
 
-use std::cell::Cell;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use hub::{Class, CloseReason, Stream};
 use wire::Frame;
 use wire::engine::{Packet, Transport};
@@ -30,18 +28,11 @@ use crate::Flow;
 use crate::core::Core;
 use crate::http::Upgrade;
 use crate::places::Place;
-use crate::relay;
 use crate::session::Session;
+use crate::{relay, scratch};
 
-/// Bytes read at once.
-const SCRATCH_BYTES: usize = 32 * 1024;
-
-thread_local! {
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
-/// The task of one WebSocket.
-struct WebSocket {
+/// Serves one WebSocket.
+pub(crate) struct WebSocket {
     decoder: Decoder,
     side: Side,
     _place: Place,
@@ -72,46 +63,51 @@ enum Phase {
 /// Boxed once more, since its pointer has two words: few are in that phase, and all would pay.
 type Last = Box<BoxFuture<()>>;
 
-/// Makes of a connection what its 101 has promised. `early` is what came right behind the
-/// request.
+/// What a connection's task goes on with.
+pub(crate) enum Next {
+    WebSocket(Box<WebSocket>),
+    Other(BoxFuture<()>),
+}
+
+/// Makes of a connection what its 101 promises. `early` is what came right behind the request.
 pub(crate) fn start(
     core: &Arc<Core>,
     stream: Stream,
     place: Place,
-    early: &Bytes,
+    mut early: Vec<u8>,
     upgrade: Upgrade,
-) {
+) -> Next {
     let stream = Arc::new(stream);
     let (session, phase) = match upgrade {
-        Upgrade::Open { place: room, handshake, b64 } => {
-            let (session, _) = Session::open(core, room, handshake, Transport::WebSocket);
-            session.connection().attach_stream(Arc::clone(&stream), b64);
+        Upgrade::Open { place: room, handshake, b64, accept } => {
+            let session = Session::open(core, room, handshake, Transport::WebSocket);
+            let greeting = match accept {
+                Some(accept) => core.greeting.with_answer(&accept, session.sid()),
+                None => core.greeting.alone(session.sid()),
+            };
+            session.connection().greet(Arc::clone(&stream), b64, &greeting);
             (session, Phase::Open)
         }
         Upgrade::Probe { guard, b64 } => {
             (Arc::clone(guard.session()), Phase::Probing(Box::pin(Probe::new(core, guard, b64))))
         }
         Upgrade::Relay(relay) => {
-            let early = early.clone();
-            if let Some(stream) = Arc::into_inner(stream) {
-                core.tasks.spawn(relay::run(Arc::clone(core), stream, place, early, relay));
-            }
-            return;
+            let stream = Arc::into_inner(stream).expect("nobody else has it yet");
+            let (core, early) = (Arc::clone(core), early.into());
+            return Next::Other(Box::pin(relay::run(core, stream, place, early, relay)));
         }
         Upgrade::Superfluous => {
             core.metrics.count_upgrade("superfluous");
-            core.tasks.spawn(end::refuse(Arc::clone(core), stream, place));
-            return;
+            return Next::Other(Box::pin(end::refuse(Arc::clone(core), stream, place)));
         }
     };
     let decoder = Decoder::server(core.config.max_payload);
     let side = Side { session, stream: Some(stream), phase, paused: false, farewell: None };
-    let mut socket = WebSocket { decoder, side, _place: place };
+    let mut socket = Box::new(WebSocket { decoder, side, _place: place });
     if !early.is_empty() {
-        socket.feed(&mut early.to_vec());
+        socket.feed(&mut early);
     }
-    // Boxed, since the memory of a task comes in steps of 128 bytes.
-    core.tasks.spawn(Box::pin(socket));
+    Next::WebSocket(socket)
 }
 
 impl Future for WebSocket {
@@ -168,16 +164,16 @@ impl WebSocket {
             self.side.lost(CloseReason::TransportError);
             return Poll::Ready(());
         }
-        let mut scratch = SCRATCH.take();
-        scratch.resize(SCRATCH_BYTES, 0);
-        match stream.try_read(&mut scratch) {
-            Ok(0) => self.side.lost(CloseReason::TransportClose),
-            Ok(length) => self.feed(&mut scratch[..length]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            // A client that is gone: the commonest end, and no failure of the transport.
-            Err(_) => self.side.lost(CloseReason::TransportClose),
-        }
-        SCRATCH.set(scratch);
+        scratch::with(|scratch| {
+            let Some(stream) = &self.side.stream else { return };
+            match stream.try_read(scratch) {
+                Ok(0) => self.side.lost(CloseReason::TransportClose),
+                Ok(length) => self.feed(&mut scratch[..length]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                // A client that is gone: the commonest end, and no failure of the transport.
+                Err(_) => self.side.lost(CloseReason::TransportClose),
+            }
+        });
         Poll::Ready(())
     }
 

@@ -6,13 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll};
 
 use rustix::net::{RecvFlags, SendFlags};
+use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
-
-/// That more follows, where the system can be told so.
-#[cfg(target_os = "linux")]
-const MORE: SendFlags = SendFlags::MORE;
-#[cfg(not(target_os = "linux"))]
-const MORE: SendFlags = SendFlags::empty();
 
 /// A stream that the hub may write to without owning it. `TCP_NODELAY` is the business of whoever
 /// accepted it.
@@ -26,10 +21,24 @@ pub enum Stream {
 
 impl Stream {
     /// Reads what is there, or fails with `WouldBlock`.
+    ///
+    /// Less than fits means that no more is there: the runtime is told so within the same attempt,
+    /// and [`Self::poll_read_ready`] waits for what comes next instead of leading to a read that
+    /// finds nothing.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.try_read(buffer),
-            Self::Unix(stream) => stream.try_read(buffer),
+        let (room, mut read) = (buffer.len(), 0);
+        let receive = || {
+            (_, read) = rustix::net::recv(self, buffer, RecvFlags::DONTWAIT)?;
+            let is_short = 0 < read && read < room;
+            if is_short { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        };
+        let tried = match self {
+            Self::Tcp(stream) => stream.try_io(Interest::READABLE, receive),
+            Self::Unix(stream) => stream.try_io(Interest::READABLE, receive),
+        };
+        match tried {
+            Err(error) if read == 0 => Err(error),
+            _ => Ok(read),
         }
     }
 
@@ -55,18 +64,6 @@ impl Stream {
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         // No SIGPIPE comes of it: every Rust program ignores that from its start.
         Ok(rustix::net::send(self, bytes, SendFlags::DONTWAIT)?)
-    }
-
-    /// Writes the beginning of something whose rest follows at once, so that the kernel may send
-    /// both together. Otherwise as [`Self::try_write`].
-    pub fn send_more(&self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::net::send(self, bytes, SendFlags::DONTWAIT | MORE)?)
-    }
-
-    /// Copies what is there without taking it, or fails with `WouldBlock`.
-    pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (_, length) = rustix::net::recv(self, buffer, RecvFlags::PEEK | RecvFlags::DONTWAIT)?;
-        Ok(length)
     }
 
     /// Writes what fits of several slices, or fails with `WouldBlock`.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use hub::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
@@ -16,6 +17,8 @@ use super::Exchange;
 /// reason to drop a request that is being answered.
 pub(crate) struct HttpStream {
     stream: Stream,
+    /// What was read before, and comes first.
+    early: Bytes,
     exchange: Arc<Exchange>,
     /// How reading has ended, if it has.
     ended: Option<Result<(), io::ErrorKind>>,
@@ -25,8 +28,13 @@ pub(crate) struct HttpStream {
 }
 
 impl HttpStream {
-    pub(crate) fn new(stream: Stream, exchange: Arc<Exchange>, write_timeout: Duration) -> Self {
-        Self { stream, exchange, ended: None, write_timeout, stalled: None }
+    pub(crate) fn new(
+        stream: Stream,
+        early: Bytes,
+        exchange: Arc<Exchange>,
+        write_timeout: Duration,
+    ) -> Self {
+        Self { stream, early, exchange, ended: None, write_timeout, stalled: None }
     }
 
     pub(crate) fn into_inner(self) -> Stream {
@@ -58,6 +66,11 @@ impl AsyncRead for HttpStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if !this.early.is_empty() {
+            let fits = this.early.len().min(buffer.remaining());
+            buffer.put_slice(&this.early.split_to(fits));
+            return Poll::Ready(Ok(()));
+        }
         if this.ended.is_none() {
             let before = buffer.filled().len();
             let outcome = match &mut this.stream {

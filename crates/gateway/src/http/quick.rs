@@ -2,13 +2,14 @@
 //! over a WebSocket, whole in the first bytes, with nothing unusual in it.
 //!
 //! It is answered without the HTTP library, whose state would be made and dropped again at once.
-//! The bytes are only looked at until it is clear that they are such a request; everything else,
-//! every refusal too, is left to the library, which then finds all of it unread.
+//! Everything else, every refusal too, is left to the library, which is given the bytes that were
+//! read.
 
 use std::net::IpAddr;
 use std::str::from_utf8;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use httparse::{EMPTY_HEADER, Status};
 use hub::Stream;
 use wire::engine::Query;
@@ -16,8 +17,9 @@ use wire::websocket::accept_key;
 
 use super::upgrade::{self, Upgrade};
 use super::{is_engine_path, remember};
-use crate::Config;
 use crate::core::Core;
+use crate::handshake::USUAL_QUERY;
+use crate::{Config, scratch};
 
 /// A browser's request is half as long.
 const HEAD_BYTES_MAX: usize = 2 * 1024;
@@ -35,31 +37,49 @@ struct Opening<'a> {
     length: usize,
 }
 
-/// Answers the first request of a connection if it is of the usual kind.
-pub(crate) fn open(core: &Arc<Core>, stream: &Stream, peer: Option<IpAddr>) -> Option<Upgrade> {
-    let mut bytes = [0; HEAD_BYTES_MAX];
-    let length = stream.peek(&mut bytes).ok()?;
-    let opening = Opening::read(&bytes[..length], &core.config)?;
+/// How a connection began.
+pub(crate) enum First {
+    /// With a request of the usual kind, which is still to be answered.
+    Usual {
+        /// What it becomes.
+        upgrade: Upgrade,
+        /// What came behind the request.
+        early: Vec<u8>,
+    },
+    /// With something else: these bytes, where any could be read.
+    Other(Bytes),
+}
+
+/// Reads the first request of a connection.
+pub(crate) fn open(core: &Arc<Core>, stream: &Stream, peer: Option<IpAddr>) -> First {
+    scratch::with(|scratch| {
+        // What can't be read now shows again to whoever reads next.
+        let length = stream.try_read(&mut scratch[..HEAD_BYTES_MAX]).unwrap_or(0);
+        let bytes = &scratch[..length];
+        match upgrade_of(core, bytes, peer) {
+            Some((upgrade, used)) => First::Usual { upgrade, early: bytes[used..].to_vec() },
+            None => First::Other(Bytes::copy_from_slice(bytes)),
+        }
+    })
+}
+
+/// What the usual request asks for, and how many bytes it was.
+fn upgrade_of(core: &Arc<Core>, bytes: &[u8], peer: Option<IpAddr>) -> Option<(Upgrade, usize)> {
+    let opening = Opening::read(bytes, &core.config)?;
     if core.site.claims(opening.path) {
         return None;
     }
-    let query = Query::parse(opening.query);
-    if query.sid.is_some() || query.handshake(true, true).is_err() {
-        return None;
+    if opening.query != USUAL_QUERY {
+        let query = Query::parse(opening.query);
+        // Whom binary frames have to be translated for is greeted like the others, but seldom.
+        if query.sid.is_some() || query.b64 || query.handshake(true, true).is_err() {
+            return None;
+        }
     }
-    let b64 = query.b64;
     let place = core.sessions.reserve()?;
     let handshake = remember(opening.query, opening.origin, peer);
-    let answer = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Accept: {}\r\n\r\n",
-        accept_key(opening.key)
-    );
-    let length = opening.length;
-    // Both can fail only where the client is gone, which the library then notices.
-    let taken = stream.try_read(&mut bytes[..length]).ok()?;
-    let sent = stream.send_more(answer.as_bytes()).ok()?;
-    (taken == length && sent == answer.len()).then_some(Upgrade::Open { place, handshake, b64 })
+    let accept = Some(accept_key(opening.key));
+    Some((Upgrade::Open { place, handshake, b64: false, accept }, opening.length))
 }
 
 impl<'a> Opening<'a> {

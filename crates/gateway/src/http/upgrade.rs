@@ -18,10 +18,10 @@ use crate::session::{ProbeGuard, Session};
 use crate::sessions::Reservation;
 use crate::{Handshake, SiteBody, site_body};
 
-/// What a connection becomes after its 101.
+/// What a connection becomes with its 101.
 pub(crate) enum Upgrade {
-    /// A new session.
-    Open { place: Reservation, handshake: Handshake, b64: bool },
+    /// A new session. `accept` is the answer to its key, where the 101 is still to be sent.
+    Open { place: Reservation, handshake: Handshake, b64: bool, accept: Option<String> },
     /// Perhaps the new transport of a session that polls.
     Probe { guard: ProbeGuard, b64: bool },
     /// One to the instance that has the session.
@@ -63,7 +63,7 @@ pub(super) fn open(
         return Ok(engine.full());
     };
     let handshake = remember_request(request, engine.peer);
-    Ok(switch(engine, &key, Upgrade::Open { place, handshake, b64 }))
+    Ok(switch(engine, &key, Upgrade::Open { place, handshake, b64, accept: None }))
 }
 
 /// A WebSocket with `sid`: an upgrade.

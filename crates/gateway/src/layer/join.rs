@@ -5,7 +5,6 @@ use std::sync::Arc;
 use hub::{Class, CloseReason, Connection, SocketKey};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use wire::Frame;
 use wire::socket::{Packet, connect_answer, connect_error};
 
 use super::{Attached, Membership, Namespaces};
@@ -37,7 +36,8 @@ impl Namespaces {
             }
         }
         drop(state);
-        let join = self.me().join(Arc::clone(session), namespace, packet.data);
+        // Boxed: while a task is made its future is copied several times.
+        let join = Box::pin(self.me().join(Arc::clone(session), namespace, packet.data));
         self.shared.tasks.spawn(join);
         Flow::Continue
     }
@@ -96,7 +96,8 @@ impl Namespaces {
             self.tell_disconnected(&socket, reason);
             return self.detach(vec![key]);
         }
-        let first: Vec<Frame> = std::iter::once(answer).chain(accepted.first).collect();
+        let mut first = accepted.first;
+        first.insert(0, answer);
         let Some(missed) = accepted.missed else {
             return self.shared.hub.release(key, first).await;
         };

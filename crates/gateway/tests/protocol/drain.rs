@@ -211,8 +211,8 @@ async fn what_was_asked_is_answered_and_what_is_asked_later_is_not_begun() {
     server.stop();
     soon("the end of listening", refuses).await;
     until("its turn", || server.metrics.draining() == 1).await;
-    websocket.send(r#"422["late"]"#).await;
     let before = server.metrics.packets_received();
+    websocket.send(r#"422["late"]"#).await;
     until("the late one", || server.metrics.packets_received() > before).await;
     allowed.add_permits(2);
     assert_eq!(websocket.message().await, r#"431["done"]"#);

@@ -198,6 +198,17 @@ impl State {
         }
     }
 
+    /// Writes to a stream that nothing was written to yet.
+    pub(super) fn greet(&mut self, stream: &Stream, greeting: &[u8], metrics: &Metrics) {
+        metrics.counts().deliveries.inc();
+        match counted(stream.send(greeting), metrics) {
+            Ok(written) if written == greeting.len() => {}
+            _ => {
+                self.close(CloseReason::TransportClose, metrics);
+            }
+        }
+    }
+
     pub(super) fn attach(&mut self, stream: Arc<Stream>, base64_binary: bool, metrics: &Metrics) {
         debug_assert!(self.stream.is_none(), "a session moves to a stream once");
         if base64_binary && let Some(outbox) = &mut self.outbox {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{MAIN_NAMESPACE, Packet, PacketKind};
 use crate::frame::Frame;
@@ -28,11 +28,13 @@ pub fn encode(packet: &Packet) -> Frame {
 /// Answers that a namespace was joined; `pid` only with connection state recovery.
 pub fn connect_answer(namespace: &str, sid: &str, pid: Option<&str>) -> Frame {
     let mut text = head(PacketKind::Connect, 0, namespace, None);
-    let payload = match pid {
-        Some(pid) => json!({ "sid": sid, "pid": pid }),
-        None => json!({ "sid": sid }),
-    };
-    put_json(&payload, &mut text);
+    text.push_str("{\"sid\":");
+    put_text(sid, &mut text);
+    if let Some(pid) = pid {
+        text.push_str(",\"pid\":");
+        put_text(pid, &mut text);
+    }
+    text.push('}');
     Frame::text(&text)
 }
 
@@ -92,7 +94,8 @@ impl Packet {
 
 /// Everything in front of the payload, Engine.IO's `4` included.
 fn head(kind: PacketKind, attachments: usize, namespace: &str, id: Option<u64>) -> String {
-    let mut text = String::with_capacity(64);
+    // Nothing that every connection is sent is longer.
+    let mut text = String::with_capacity(128);
     text.push('4');
     text.push(match (kind, attachments) {
         (PacketKind::Connect, _) => '0',
@@ -126,7 +129,7 @@ fn array(name: Option<&str>, args_json: &[&str]) -> Box<str> {
 fn put_array(name: Option<&str>, args_json: &[&str], out: &mut String) {
     out.push('[');
     if let Some(name) = name {
-        put_json(&Value::from(name), out);
+        put_text(name, out);
     }
     for (place, argument) in args_json.iter().enumerate() {
         if place > 0 || name.is_some() {
@@ -137,8 +140,17 @@ fn put_array(name: Option<&str>, args_json: &[&str], out: &mut String) {
     out.push(']');
 }
 
-fn put_json(value: &Value, out: &mut String) {
-    write!(out, "{value}").expect("a String takes all that is written");
+/// Puts a text as JSON. Nearly all that comes here has nothing to escape, and every connection has
+/// some of it.
+fn put_text(text: &str, out: &mut String) {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        write!(out, "{}", Value::from(text)).expect("a String takes all that is written");
+    }
 }
 
 fn put_number(number: impl std::fmt::Display, out: &mut String) {

@@ -2,11 +2,14 @@
 //! with a serial number; the others keep what it says, notice by the number what they missed, and
 //! then ask for all of it. Values and the time in, effects out; no clock and no locks.
 //!
-//! A room's members are [`room`]'s matter, how far another instance was heard [`neighbour`]'s.
+//! A room's members are [`room`]'s matter, when its clients are told [`telling`]'s, and how far
+//! another instance was heard [`neighbour`]'s.
 
+mod member;
 mod neighbour;
 mod pack;
 mod room;
+mod telling;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,10 +19,12 @@ use std::{
 };
 
 use crate::signal::{RoomChange, Said, Word};
+use member::Entry;
+pub use member::Shown;
 use neighbour::{Heard, Neighbour};
 use pack::Packed;
-pub use room::{Change, Shown};
-use room::{Entry, Room};
+pub use room::Change;
+use room::Room;
 
 /// How much is kept and told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +35,11 @@ pub struct Limits {
     /// Members of a room up to which clients are told who came and left; in a larger room they are
     /// told the count.
     pub told: usize,
+    /// Frames that telling the clients of one room of who is there may cost an instance in a
+    /// second: how often a large room is told follows from it.
+    pub frames_per_second: usize,
+    /// After so long a room is told in any case, as large as it may be.
+    pub told_within: Duration,
     /// Changes of own members that wait to be said; beyond, all is said anew.
     pub unsaid: usize,
     /// About the bytes of one signal.
@@ -38,9 +48,20 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { named: 200_000, told: 200, unsaid: 20_000, part_bytes: 32 * 1024 }
+        Self {
+            named: 200_000,
+            told: 200,
+            frames_per_second: 10_000,
+            told_within: Duration::from_secs(2),
+            unsaid: 20_000,
+            part_bytes: 32 * 1024,
+        }
     }
 }
+
+/// How long changes are gathered before they are said and told: the time from one
+/// [`Presence::tick`] with news to the next.
+pub const GATHER: Duration = Duration::from_millis(200);
 
 /// After how long without a word an instance says that it has nothing new.
 pub const STILL_EVERY: Duration = Duration::from_secs(2);
@@ -64,17 +85,44 @@ pub struct Presence {
     me: Arc<str>,
     limits: Limits,
     rooms: HashMap<Arc<str>, Room>,
-    /// Rooms in which something is not yet said or told.
-    changed: HashSet<Arc<str>>,
+    waiting: Waiting,
     neighbours: HashMap<Arc<str>, Neighbour>,
     /// The number of what was said last.
     serial: u64,
     said_at: Duration,
-    /// Own changes that wait, in all rooms.
-    unsaid: usize,
     whole: Whole,
     /// Members of other instances that are held by name.
     named: usize,
+}
+
+/// What waits for the next tick.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Rooms in which something is not yet said or told, each once.
+    rooms: Vec<Arc<str>>,
+    /// Own changes that are to be said, in all rooms.
+    unsaid: usize,
+    /// An own member changed while there was no other instance to hear of it.
+    unheard: bool,
+}
+
+impl Waiting {
+    /// Something in a room changes.
+    fn add(&mut self, room: &mut Room) {
+        if !mem::replace(&mut room.waits, true) {
+            self.rooms.push(room.key.clone());
+        }
+    }
+
+    /// An own member is about to change.
+    fn add_own(&mut self, room: &mut Room, user: &Arc<str>, me: &str, is_heard: bool) {
+        if is_heard {
+            self.unsaid += usize::from(room.note_unsaid(user, me));
+        } else {
+            self.unheard = true;
+        }
+        self.add(room);
+    }
 }
 
 /// Whether all own members must be said, and when that was done last.
@@ -91,67 +139,73 @@ impl Presence {
             me,
             limits,
             rooms: HashMap::new(),
-            changed: HashSet::new(),
+            waiting: Waiting::default(),
             neighbours: HashMap::new(),
             serial: 0,
             said_at: Duration::ZERO,
-            unsaid: 0,
             whole: Whole::default(),
             named: 0,
         }
     }
 
-    /// A socket of this instance has joined. `at` is in milliseconds since 1970.
-    pub fn join(&mut self, room: &str, user: &Arc<str>, name: &Arc<str>, at: u64) {
-        let (key, room) = room_of(&mut self.rooms, room);
+    /// A socket of this instance has joined; `told` where its client is told who else comes and
+    /// goes. `at` is in milliseconds since 1970.
+    pub fn join(&mut self, room: &str, user: &Arc<str>, name: &Arc<str>, at: u64, told: bool) {
+        let room = room_of(&mut self.rooms, room);
         let mut entry = Entry::new(self.me.clone(), name.clone(), at, at);
-        if let Some(known) = room.entry_of(user, &self.me) {
-            entry.sockets = known.sockets + 1;
-            entry.since = known.since;
-            // A name that is taken later counts, also within the same millisecond.
-            let taken_again = known.name == entry.name;
-            entry.named = if taken_again { known.named } else { at.max(known.named + 1) };
+        match room.entry_of(user, &self.me) {
+            None => room.own += 1,
+            Some(known) => {
+                entry.sockets = known.sockets + 1;
+                entry.since = known.since;
+                // A name that is taken later counts, also within the same millisecond.
+                let taken_again = known.name == entry.name;
+                entry.named = if taken_again { known.named } else { at.max(known.named + 1) };
+            }
         }
-        self.unsaid += usize::from(room.note_unsaid(user, &self.me));
-        room.seat_own(user, entry, self.limits.told);
-        self.changed.insert(key);
+        if told {
+            room.telling.begin();
+        }
+        self.waiting.add_own(room, user, &self.me, !self.neighbours.is_empty());
+        room.seat(user, entry, self.limits.told);
         self.bound_unsaid();
     }
 
-    /// A socket of this instance has left, or gone.
-    pub fn leave(&mut self, room: &str, user: &str) {
-        let Some((key, room)) = known_room(&mut self.rooms, room) else { return };
-        let Some(known) = room.entry_of(user, &self.me).cloned() else { return };
-        if known.sockets > 1 {
-            room.set_sockets(user, &self.me, known.sockets - 1);
+    /// A socket of this instance has left, or gone; `told` as when it joined.
+    pub fn leave(&mut self, room: &str, user: &Arc<str>, told: bool) {
+        let Some(room) = self.rooms.get_mut(room) else { return };
+        let Some(known) = room.entry_of(user, &self.me) else { return };
+        let sockets = known.sockets - 1;
+        if told {
+            room.telling.end();
+        }
+        if sockets > 0 {
+            room.set_sockets(user, &self.me, sockets);
             return;
         }
-        let user: Arc<str> = user.into();
-        self.unsaid += usize::from(room.note_unsaid(&user, &self.me));
-        room.unseat_own(&user, &self.me, self.limits.told);
-        self.changed.insert(key);
+        self.waiting.add_own(room, user, &self.me, !self.neighbours.is_empty());
+        room.unseat_own(user, &self.me, self.limits.told);
         self.bound_unsaid();
     }
 
     /// A user of this instance takes another display name. `at` is in milliseconds since 1970.
     pub fn rename(&mut self, room: &str, user: &Arc<str>, name: &Arc<str>, at: u64) {
-        let Some((key, room)) = known_room(&mut self.rooms, room) else { return };
+        let Some(room) = self.rooms.get_mut(room) else { return };
         let Some(known) = room.entry_of(user, &self.me).cloned() else { return };
         if known.name == *name {
             return;
         }
-        self.unsaid += usize::from(room.note_unsaid(user, &self.me));
+        self.waiting.add_own(room, user, &self.me, !self.neighbours.is_empty());
         let entry = Entry { name: name.clone(), named: at.max(known.named + 1), ..known };
         room.seat(user, entry, self.limits.told);
-        self.changed.insert(key);
         self.bound_unsaid();
     }
 
     /// Says all anew where too much waits to be said.
     fn bound_unsaid(&mut self) {
-        if self.unsaid > self.limits.unsaid {
+        if self.waiting.unsaid > self.limits.unsaid {
             self.rooms.values_mut().for_each(Room::forget_unsaid);
-            self.unsaid = 0;
+            self.waiting.unsaid = 0;
             self.serial += 1;
             self.whole.wanted = true;
         }
@@ -188,9 +242,9 @@ impl Presence {
                 self.drop_members_of(&word.from);
                 self.apply(&word.from, rooms);
                 for (room, count) in uncounted {
-                    let (key, room) = room_of(&mut self.rooms, &room);
+                    let room = room_of(&mut self.rooms, &room);
                     room.count_unnamed(&word.from, count);
-                    self.changed.insert(key);
+                    self.waiting.add(room);
                 }
             }
         }
@@ -199,7 +253,7 @@ impl Presence {
     fn apply(&mut self, from: &Arc<str>, changes: Vec<RoomChange>) {
         let told = self.limits.told;
         for RoomChange { room, joined, renamed, left } in changes {
-            let (key, room) = room_of(&mut self.rooms, &room);
+            let room = room_of(&mut self.rooms, &room);
             for member in joined {
                 let known = room.entry_of(&member.user, from).is_some();
                 if known || self.named < self.limits.named {
@@ -221,16 +275,16 @@ impl Presence {
                     room.discount_unnamed(from);
                 }
             }
-            self.changed.insert(key);
+            self.waiting.add(room);
         }
     }
 
     fn drop_members_of(&mut self, id: &str) {
-        for (key, room) in &mut self.rooms {
+        for room in self.rooms.values_mut() {
             let (named, any) = room.drop_instance(id, self.limits.told);
             self.named -= named;
             if any {
-                self.changed.insert(key.clone());
+                self.waiting.add(room);
             }
         }
     }
@@ -238,22 +292,32 @@ impl Presence {
     /// Whether [`Self::tick`] has something to do before [`STILL_EVERY`] is over.
     pub fn has_news(&self) -> bool {
         let out_of_step = |neighbour: &Neighbour| !neighbour.is_in_step();
-        !self.changed.is_empty() || self.whole.wanted || self.neighbours.values().any(out_of_step)
+        !self.waiting.rooms.is_empty()
+            || self.whole.wanted
+            || self.neighbours.values().any(out_of_step)
     }
 
     /// Gathers what is to be said and told at this time, counted from any fixed moment on.
     pub fn tick(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         let mut unsaid = Packed::new(self.limits.part_bytes);
-        for key in mem::take(&mut self.changed) {
-            let Some(room) = self.rooms.get_mut(&key) else { continue };
-            room.take_unsaid(&self.me, |change| unsaid.add(&key, change));
-            effects.extend(room.take_untold(&key, self.limits.told).map(Effect::Tell));
-            if room.is_empty() {
-                self.rooms.remove(&key);
+        let mut waiting = mem::take(&mut self.waiting);
+        waiting.rooms.retain(|key| {
+            let Some(room) = self.rooms.get_mut(key) else { return false };
+            room.take_unsaid(&self.me, |change| unsaid.add(key, change));
+            room.waits = !room.telling.is_due(now, &self.limits);
+            if room.waits {
+                return true;
             }
-        }
-        self.unsaid = 0;
+            effects.extend(room.take_untold(now, &self.limits).map(Effect::Tell));
+            if room.is_empty() {
+                self.rooms.remove(key);
+            }
+            false
+        });
+        self.waiting.rooms = waiting.rooms;
         let spoken = self.serial;
+        // Who knows of an own member all the same finds a gap, and asks.
+        self.serial += u64::from(waiting.unheard);
         for rooms in unsaid.parts {
             self.serial += 1;
             // Who comes later finds a gap, and asks.
@@ -314,6 +378,11 @@ impl Presence {
         self.rooms.get(room).map_or(0, Room::count)
     }
 
+    /// Whether a user is known to be in a room.
+    pub fn has(&self, room: &str, user: &str) -> bool {
+        self.rooms.get(room).is_some_and(|room| room.has(user))
+    }
+
     /// The members of a room that are known by name, those first who are there the longest, at
     /// most `limit`.
     pub fn members(&self, room: &str, limit: usize) -> Vec<Shown> {
@@ -321,18 +390,12 @@ impl Presence {
     }
 }
 
-fn room_of<'a>(rooms: &'a mut HashMap<Arc<str>, Room>, name: &str) -> (Arc<str>, &'a mut Room) {
-    let key = rooms.get_key_value(name).map_or_else(|| Arc::from(name), |(key, _)| key.clone());
-    (key.clone(), rooms.entry(key).or_default())
-}
-
-fn known_room<'a>(
-    rooms: &'a mut HashMap<Arc<str>, Room>,
-    name: &str,
-) -> Option<(Arc<str>, &'a mut Room)> {
-    let key = rooms.get_key_value(name)?.0.clone();
-    let room = rooms.get_mut(name)?;
-    Some((key, room))
+fn room_of<'a>(rooms: &'a mut HashMap<Arc<str>, Room>, name: &str) -> &'a mut Room {
+    if !rooms.contains_key(name) {
+        let key: Arc<str> = name.into();
+        rooms.insert(key.clone(), Room::new(key));
+    }
+    rooms.get_mut(name).expect("it was put there")
 }
 
 #[cfg(test)]

@@ -110,6 +110,15 @@ impl Signal {
         bytes.into()
     }
 
+    /// How all begins that an instance says of presence. It comes back to the instance too, which
+    /// need not read it.
+    pub fn opening_of(from: &str) -> Bytes {
+        let from = serde_json::to_string(from).expect("a text is JSON");
+        let mut bytes = vec![VERSION];
+        bytes.extend_from_slice(format!(r#"{{"presence":{{"from":{from},"#).as_bytes());
+        bytes.into()
+    }
+
     /// Reads a signal; `None` for one of another release, which is not for this one.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let [VERSION, json @ ..] = bytes else { return None };
@@ -136,7 +145,12 @@ mod tests {
             renamed: vec![Member { named: 9, ..member }],
             left: vec!["u2".into()],
         }];
-        let word = |said| Signal::Presence(Word { from: "a#1".into(), serial: 7, said });
+        let word = |said| {
+            let word = Signal::Presence(Word { from: "a#1".into(), serial: 7, said });
+            assert!(word.encode().starts_with(&Signal::opening_of("a#1")), "{word:?}");
+            assert!(!word.encode().starts_with(&Signal::opening_of("a#")), "{word:?}");
+            word
+        };
         check(word(Said::Changed(rooms.clone())));
         check(word(Said::Whole { part: 0, last: true, rooms }));
         check(word(Said::Still));

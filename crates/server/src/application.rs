@@ -150,7 +150,7 @@ impl Application for Chat {
         tracing::debug!(user = %member.user, %reason, "socket left");
         let rooms = member.part(self.0.presence.now());
         for left in &rooms {
-            self.0.presence.leave(left.room.as_str(), &member.user);
+            self.0.presence.leave(left.room.as_str(), &member.user, member.audience);
         }
         let (chat, socket) = (self.clone(), socket.clone());
         self.0.tasks.spawn(async move {

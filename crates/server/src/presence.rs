@@ -16,7 +16,7 @@ use chat::presence::{Limits, Presence as Members, Shown};
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 
-use crate::clock::wall_ms;
+use crate::{clock::wall_ms, sequencer::order::Audience};
 pub use task::{Parts, start};
 
 /// Who is where; clones see the same.
@@ -51,13 +51,14 @@ impl Presence {
     }
 
     /// A socket of this instance has joined a room. Each join has its leave.
-    pub fn join(&self, room: &str, user: &Arc<str>, name: &Arc<str>) {
-        self.change(room, |members| members.join(room, user, name, wall_ms()));
+    pub fn join(&self, room: &str, user: &Arc<str>, name: &Arc<str>, audience: Audience) {
+        let told = is_told(audience);
+        self.change(room, |members| members.join(room, user, name, wall_ms(), told));
     }
 
     /// A socket of this instance has left a room, or gone.
-    pub fn leave(&self, room: &str, user: &str) {
-        self.change(room, |members| members.leave(room, user));
+    pub fn leave(&self, room: &str, user: &Arc<str>, audience: Audience) {
+        self.change(room, |members| members.leave(room, user, is_told(audience)));
     }
 
     /// A user of this instance is called otherwise now.
@@ -78,8 +79,7 @@ impl Presence {
 
     /// Whether a user is in a room.
     pub fn has(&self, room: &str, user: &str) -> bool {
-        let (members, _) = self.members(room, usize::MAX);
-        members.iter().any(|member| *member.user == *user)
+        self.of(room).lock().has(room, user)
     }
 
     fn change(&self, room: &str, change: impl FnOnce(&mut Members)) {
@@ -93,4 +93,9 @@ impl Presence {
         let Partition(partition) = partition_of(room, self.0.partitions.len() as u16);
         &self.0.partitions[usize::from(partition)]
     }
+}
+
+/// Whether clients of this kind are told who comes and goes.
+fn is_told(audience: Audience) -> bool {
+    audience == Audience::Palabre
 }

@@ -1,38 +1,28 @@
-//! The members of one room: what each instance says of them, what the other instances do not
-//! know yet, and what clients were not told yet.
+//! The members of one room: what each instance says of them, and what the other instances do not
+//! know yet. What clients were not told yet is kept by [`super::telling`].
 
-use std::{collections::HashMap, mem, sync::Arc};
+use std::{
+    collections::{
+        HashMap,
+        hash_map::Entry::{Occupied, Vacant},
+    },
+    mem,
+    sync::Arc,
+    time::Duration,
+};
 
-use super::pack::Item;
+use foldhash::fast::FixedState;
+
+use super::{
+    Limits,
+    member::{Entry, Shown, latest_name, shown, since},
+    pack::Item,
+    telling::Telling,
+};
 use crate::signal::Member;
 
-/// Changes that are kept for clients; where there are more, they are told the count only.
-const UNTOLD_MAX: usize = 1_000;
-
-/// What one instance says of a member.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) instance: Arc<str>,
-    pub(super) name: Arc<str>,
-    pub(super) since: u64,
-    /// Since when it bears that name.
-    pub(super) named: u64,
-    /// Sockets, where the instance is this one.
-    pub(super) sockets: u32,
-}
-
-/// A member as clients see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
-    /// Who.
-    pub user: Arc<str>,
-    /// The display name: the one that was taken last, where instances disagree.
-    pub name: Arc<str>,
-    /// Since when, in milliseconds since 1970.
-    pub since: u64,
-    /// The ids of the instances where it is.
-    pub instances: Vec<Arc<str>>,
-}
+/// By user. The server makes these ids, so nobody can choose some that collide.
+pub(super) type ByUser<T> = HashMap<Arc<str>, T, FixedState>;
 
 /// What changed in a room since its clients were last told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,45 +38,35 @@ pub struct Change {
 }
 
 /// One room.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Room {
+    pub(super) key: Arc<str>,
     /// By user; one entry for each instance, never empty.
-    members: HashMap<Arc<str>, Vec<Entry>>,
+    members: ByUser<Vec<Entry>>,
     /// Members that are counted only, by instance.
     unnamed: HashMap<Arc<str>, usize>,
     /// Members that this instance speaks for.
     pub(super) own: usize,
     /// What the other instances know of those that changed: the entry, if they know one.
-    unsaid: HashMap<Arc<str>, Option<Entry>>,
-    /// What clients know of those that changed: the name, if they know one.
-    untold: HashMap<Arc<str>, Option<Arc<str>>>,
-    /// Too much changed for clients to be told who.
-    untold_overflow: bool,
-    told_count: usize,
-}
-
-impl Entry {
-    pub(super) fn new(instance: Arc<str>, name: Arc<str>, since: u64, named: u64) -> Self {
-        Self { instance, name, since, named, sockets: 1 }
-    }
-
-    /// What another instance said.
-    pub(super) fn of(member: &Member, from: &Arc<str>) -> Self {
-        let named = if member.named == 0 { member.since } else { member.named };
-        Self::new(from.clone(), member.name.clone(), member.since, named)
-    }
-
-    fn says_the_same(&self, other: &Self) -> bool {
-        (&self.name, self.since, self.named) == (&other.name, other.since, other.named)
-    }
-
-    fn to_member(&self, user: &Arc<str>) -> Member {
-        let named = if self.named == self.since { 0 } else { self.named };
-        Member { user: user.clone(), name: self.name.clone(), since: self.since, named }
-    }
+    unsaid: ByUser<Option<Entry>>,
+    pub(super) telling: Telling,
+    /// Whether the room is among those in which something is not yet said or told.
+    pub(super) waits: bool,
 }
 
 impl Room {
+    pub(super) fn new(key: Arc<str>) -> Self {
+        Self {
+            key,
+            members: ByUser::default(),
+            unnamed: HashMap::new(),
+            own: 0,
+            unsaid: ByUser::default(),
+            telling: Telling::default(),
+            waits: false,
+        }
+    }
+
     /// What an instance says of a user.
     pub(super) fn entry_of(&self, user: &str, instance: &str) -> Option<&Entry> {
         self.members.get(user)?.iter().find(|entry| *entry.instance == *instance)
@@ -111,15 +91,7 @@ impl Room {
 
     /// All will be said anew.
     pub(super) fn forget_unsaid(&mut self) {
-        self.unsaid = HashMap::new();
-    }
-
-    /// Adds or replaces what this instance says of a user.
-    pub(super) fn seat_own(&mut self, user: &Arc<str>, entry: Entry, told: usize) {
-        if self.entry_of(user, &entry.instance).is_none() {
-            self.own += 1;
-        }
-        self.seat(user, entry, told);
+        self.unsaid = ByUser::default();
     }
 
     /// This instance has nobody of that user any more.
@@ -127,37 +99,42 @@ impl Room {
         if self.unseat(user, me, told) {
             self.own -= 1;
         }
-        if self.own == 0 {
-            // Nobody is here who could be told.
-            self.untold = HashMap::new();
-            self.untold_overflow = false;
-        }
     }
 
     /// Adds or replaces what an instance says of a user.
     pub(super) fn seat(&mut self, user: &Arc<str>, entry: Entry, told: usize) {
-        self.note_untold(user, told);
-        let Some(entries) = self.members.get_mut(user) else {
-            self.members.insert(user.clone(), vec![entry]);
-            return;
-        };
-        match entries.iter_mut().find(|known| known.instance == entry.instance) {
-            Some(known) => *known = entry,
-            None => entries.push(entry),
+        let there = self.members.len();
+        match self.members.entry(user.clone()) {
+            Vacant(place) => {
+                self.telling.note(user, there, told, None);
+                self.telling.moved = true;
+                place.insert(vec![entry]);
+            }
+            Occupied(mut place) => {
+                let entries = place.get_mut();
+                self.telling.note(user, there, told, Some(entries));
+                match entries.iter_mut().find(|known| known.instance == entry.instance) {
+                    Some(known) => *known = entry,
+                    None => entries.push(entry),
+                }
+            }
         }
     }
 
     /// An instance has nobody of that user any more; `false` where it had none by name.
     pub(super) fn unseat(&mut self, user: &Arc<str>, instance: &str, told: usize) -> bool {
-        if self.entry_of(user, instance).is_none() {
+        let there = self.members.len();
+        let Occupied(mut place) = self.members.entry(user.clone()) else { return false };
+        let entries = place.get_mut();
+        let Some(of) = entries.iter().position(|entry| *entry.instance == *instance) else {
             return false;
-        }
-        self.note_untold(user, told);
-        if let Some(entries) = self.members.get_mut(user) {
-            entries.retain(|entry| *entry.instance != *instance);
-            if entries.is_empty() {
-                self.members.remove(user);
-            }
+        };
+        self.telling.note(user, there, told, Some(entries));
+        if entries.len() == 1 {
+            self.telling.moved = true;
+            place.remove();
+        } else {
+            entries.remove(of);
         }
         true
     }
@@ -171,35 +148,23 @@ impl Room {
             self.unseat(user, instance, told);
         }
         let counted = self.unnamed.remove(instance).is_some();
+        self.telling.moved |= counted;
         (users.len(), counted || !users.is_empty())
     }
 
     pub(super) fn count_unnamed(&mut self, instance: &Arc<str>, count: usize) {
         *self.unnamed.entry(instance.clone()).or_default() += count;
+        self.telling.moved = true;
     }
 
     pub(super) fn discount_unnamed(&mut self, instance: &str) {
         if let Some(count) = self.unnamed.get_mut(instance) {
             *count -= 1;
+            self.telling.moved = true;
             if *count == 0 {
                 self.unnamed.remove(instance);
             }
         }
-    }
-
-    /// Keeps what clients know of a user before it changes.
-    fn note_untold(&mut self, user: &Arc<str>, told: usize) {
-        // Large rooms are told the count only, rooms with nobody here nothing.
-        if self.own == 0 || self.untold_overflow || self.untold.contains_key(user) {
-            return;
-        }
-        if self.untold.len() >= UNTOLD_MAX || self.members.len() > told + UNTOLD_MAX {
-            self.untold = HashMap::new();
-            self.untold_overflow = true;
-            return;
-        }
-        let name = self.members.get(user).map(|entries| latest_name(entries));
-        self.untold.insert(user.clone(), name);
     }
 
     /// Gives what the other instances don't know yet.
@@ -218,15 +183,16 @@ impl Room {
     }
 
     /// Gives what clients were not told yet, if there is something.
-    pub(super) fn take_untold(&mut self, key: &Arc<str>, told: usize) -> Option<Change> {
-        let (count, overflow) = (self.count(), mem::take(&mut self.untold_overflow));
-        let untold = mem::take(&mut self.untold);
-        if self.own == 0 {
+    pub(super) fn take_untold(&mut self, now: Duration, limits: &Limits) -> Option<Change> {
+        if self.telling.hearing == 0 {
             return None;
         }
-        let mut change = Change { room: key.clone(), joined: Vec::new(), left: Vec::new(), count };
-        if count <= told && !overflow {
-            for (user, known) in untold {
+        let (count, untold) = (self.count(), self.telling.take());
+        let mut change =
+            Change { room: self.key.clone(), joined: Vec::new(), left: Vec::new(), count };
+        let by_name = count <= limits.told && !untold.count_only;
+        if by_name {
+            for (user, known) in untold.members {
                 match (known, self.members.get(&user)) {
                     (known, Some(entries)) if known != Some(latest_name(entries)) => {
                         change.joined.push(shown(&user, entries));
@@ -237,10 +203,13 @@ impl Room {
             }
         }
         let nothing = change.joined.is_empty() && change.left.is_empty();
-        if nothing && count == self.told_count {
+        // Who came in may have been shown a count that nobody was told; in a small room it is told
+        // itself.
+        let all_know = self.telling.is_told(count) && (by_name || !untold.confused);
+        if nothing && all_know {
             return None;
         }
-        self.told_count = count;
+        self.telling.told(count, now);
         change.joined.sort_by(|a, b| (a.since, &a.user).cmp(&(b.since, &b.user)));
         change.left.sort();
         Some(change)
@@ -263,6 +232,11 @@ impl Room {
         self.members.len() + self.unnamed.values().sum::<usize>()
     }
 
+    /// Whether a user is there, by name.
+    pub(super) fn has(&self, user: &str) -> bool {
+        self.members.contains_key(user)
+    }
+
     /// Those who are there the longest.
     pub(super) fn oldest(&self, limit: usize) -> Vec<Shown> {
         let ages = self.members.iter().map(|(user, entries)| (since(entries), user, entries));
@@ -279,20 +253,4 @@ impl Room {
     pub(super) fn is_empty(&self) -> bool {
         self.members.is_empty() && self.unnamed.is_empty() && self.unsaid.is_empty()
     }
-}
-
-fn since(entries: &[Entry]) -> u64 {
-    entries.iter().map(|entry| entry.since).min().unwrap_or_default()
-}
-
-/// All instances must choose the same one.
-fn latest_name(entries: &[Entry]) -> Arc<str> {
-    let latest = entries.iter().max_by_key(|entry| (entry.named, &entry.instance));
-    latest.map(|entry| entry.name.clone()).unwrap_or_default()
-}
-
-fn shown(user: &Arc<str>, entries: &[Entry]) -> Shown {
-    let mut instances: Vec<_> = entries.iter().map(|entry| entry.instance.clone()).collect();
-    instances.sort_unstable();
-    Shown { user: user.clone(), name: latest_name(entries), since: since(entries), instances }
 }

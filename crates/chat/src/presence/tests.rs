@@ -1,6 +1,7 @@
 //! Single instances by example, several ones against a model.
 
 mod model;
+mod pace;
 
 use super::*;
 use crate::signal::Member;
@@ -16,7 +17,11 @@ fn presence(me: &str) -> Presence {
 }
 
 fn join(presence: &mut Presence, user: &str, at: u64) {
-    presence.join(LOBBY, &text(user), &text(&user.to_uppercase()), at);
+    presence.join(LOBBY, &text(user), &text(&user.to_uppercase()), at, true);
+}
+
+fn leave(presence: &mut Presence, user: &str) {
+    presence.leave(LOBBY, &text(user), true);
 }
 
 /// What clients are told at the next tick: who joined, who left, how many there are.
@@ -45,6 +50,13 @@ fn said(presence: &mut Presence, now: Duration) -> Vec<Word> {
     said.collect()
 }
 
+/// One hears what the other says.
+fn pass(from: &mut Presence, now: Duration, to: &mut Presence) {
+    for word in said(from, now) {
+        to.heard(word);
+    }
+}
+
 /// All members of an instance that is new to the receiver, as it says them.
 fn whole(from: &str, serial: u64, users: &[&str]) -> Word {
     let member = |user: &&str| Member {
@@ -64,10 +76,10 @@ fn a_user_joins_with_the_first_socket_and_leaves_with_the_last() {
     join(&mut presence, "u", 1);
     join(&mut presence, "u", 2);
     assert_eq!(told(&mut presence), Some((vec!["u=U".into()], vec![], 1)));
-    presence.leave(LOBBY, "u");
+    leave(&mut presence, "u");
     assert_eq!(told(&mut presence), None);
     join(&mut presence, "other", 3);
-    presence.leave(LOBBY, "u");
+    leave(&mut presence, "u");
     assert_eq!(told(&mut presence), Some((vec!["other=OTHER".into()], vec!["u".into()], 1)));
 }
 
@@ -77,7 +89,7 @@ fn who_leaves_and_comes_back_at_once_never_left() {
     join(&mut presence, "u", 1);
     join(&mut presence, "v", 1);
     told(&mut presence);
-    presence.leave(LOBBY, "u");
+    leave(&mut presence, "u");
     join(&mut presence, "u", 2);
     assert_eq!(told(&mut presence), None);
 }
@@ -148,6 +160,25 @@ fn while_nothing_changes_only_still_is_said() {
     let words = said(&mut presence, STILL_EVERY);
     assert!(matches!(&words[..], [Word { said: Said::Still, serial: 1, .. }]), "{words:?}");
     assert!(said(&mut presence, STILL_EVERY).is_empty());
+}
+
+#[test]
+fn what_changes_while_an_instance_is_alone_is_noticed_by_who_knows_it() {
+    let (mut a, mut b) = (presence("a#1"), presence("b#1"));
+    b.live(["a#1", "b#1"]);
+    a.heard(said(&mut b, Duration::ZERO).remove(0));
+    pass(&mut a, Duration::ZERO, &mut b);
+    assert!(!b.has_news(), "it knows all of the other, which doesn't know it yet");
+    join(&mut a, "u", 1);
+    assert_eq!(a.waiting.unsaid, 0, "nothing is kept for nobody");
+    assert_eq!(said(&mut a, Duration::ZERO), []);
+    a.live(["a#1", "b#1"]);
+    join(&mut a, "v", 2);
+    pass(&mut a, ASK_AGAIN, &mut b);
+    assert!(b.has_news(), "something is missing");
+    pass(&mut b, ASK_AGAIN, &mut a);
+    pass(&mut a, ASK_AGAIN, &mut b);
+    assert_eq!(b.count(LOBBY), 2);
 }
 
 #[test]
@@ -230,7 +261,7 @@ fn a_room_that_nobody_is_in_is_forgotten() {
     let mut presence = presence("a#1");
     join(&mut presence, "u", 1);
     told(&mut presence);
-    presence.leave(LOBBY, "u");
+    leave(&mut presence, "u");
     assert_eq!(told(&mut presence), None, "nobody is here who could be told");
-    assert_eq!((presence.rooms.len(), presence.changed.len()), (0, 0));
+    assert_eq!((presence.rooms.len(), presence.waiting.rooms.len()), (0, 0));
 }

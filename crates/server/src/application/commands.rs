@@ -62,7 +62,7 @@ impl Chat {
     async fn leave(&self, socket: &Socket, member: &Member, room: &RoomKey) -> String {
         let _turn = member.turn().await;
         if let Some(left) = member.dismiss(room, self.0.presence.now()) {
-            self.0.presence.leave(room.as_str(), &member.user);
+            self.0.presence.leave(room.as_str(), &member.user, member.audience);
             let key = room.as_str().into();
             self.0.sequencer.leave(socket.key(), member.audience, key).await;
             if left.typing {

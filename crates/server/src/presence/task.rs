@@ -4,8 +4,9 @@
 use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use broker::{Broker, Partition, partition_of};
+use bytes::Bytes;
 use chat::{
-    presence::{Effect, STILL_EVERY},
+    presence::{Effect, GATHER, STILL_EVERY},
     render,
     signal::Signal,
     typing::Typing,
@@ -22,9 +23,6 @@ use crate::{
     neighbours::{Neighbour, Neighbours},
     sequencer::{Sequencer, Signalled},
 };
-
-/// How long changes are gathered before they are told.
-const GATHER: Duration = Duration::from_millis(200);
 
 /// Signals that are taken at once.
 const BATCH: usize = 256;
@@ -49,6 +47,7 @@ pub fn start(parts: Parts, tasks: &TaskTracker, ended: CancellationToken) -> Pre
     let partitions = parts.broker.partitions();
     let presence = Presence::new(parts.neighbours.id(), partitions);
     let task = Task {
+        opening: Signal::opening_of(parts.neighbours.id()),
         presence: presence.clone(),
         live: parts.neighbours.subscribe(),
         channels: (0..partitions).map(|n| room_in(Partition(n), partitions)).collect(),
@@ -65,6 +64,8 @@ struct Task {
     presence: Presence,
     live: watch::Receiver<Arc<[Neighbour]>>,
     typing: Typing,
+    /// How all begins that this instance says of presence itself.
+    opening: Bytes,
     /// For each partition a room's key that belongs to it.
     channels: Vec<String>,
     /// When changes are told next.
@@ -106,6 +107,9 @@ impl Task {
     }
 
     fn hear(&mut self, room: &str, bytes: &[u8]) {
+        if bytes.starts_with(&self.opening) {
+            return;
+        }
         match Signal::decode(bytes) {
             Some(Signal::Typing(typing)) => {
                 self.typing.heard(room, typing, self.presence.now());

@@ -105,7 +105,7 @@ impl Model {
         match event {
             Event::Join { slot, room, user } => {
                 *self.sockets.entry((slot, room, user)).or_default() += 1;
-                self.instances[slot].join(ROOMS[room], &id(user), &name, self.step);
+                self.instances[slot].join(ROOMS[room], &id(user), &name, self.step, true);
             }
             Event::Leave { slot, room, user } => {
                 if let Some(sockets) = self.sockets.get_mut(&(slot, room, user)) {
@@ -113,7 +113,7 @@ impl Model {
                     if *sockets == 0 {
                         self.sockets.remove(&(slot, room, user));
                     }
-                    self.instances[slot].leave(ROOMS[room], &id(user));
+                    self.instances[slot].leave(ROOMS[room], &id(user), true);
                 }
             }
             Event::Rename { slot, user } => {

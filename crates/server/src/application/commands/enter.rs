@@ -169,10 +169,11 @@ impl Chat {
     /// Notes that a socket is in a room from now on, for all who ask who is there.
     pub(in super::super) fn seat(&self, member: &Member, room: &RoomKey) -> Admitted {
         // Before it is admitted: who goes in this moment must be able to leave it.
-        self.0.presence.join(room.as_str(), &member.user, &member.name());
+        let Member { user, audience, .. } = member;
+        self.0.presence.join(room.as_str(), user, &member.name(), *audience);
         let admitted = member.admit(room.clone());
         if admitted == Admitted::Gone {
-            self.0.presence.leave(room.as_str(), &member.user);
+            self.0.presence.leave(room.as_str(), user, *audience);
         }
         admitted
     }

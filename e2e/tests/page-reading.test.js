@@ -70,6 +70,25 @@ test('a room opens where reading ended, and counts what is below', async (scope)
   assert.deepEqual(awa.errors, []);
 });
 
+test('what comes in while one enters is not marked as missed', async (scope) => {
+  const instance = await ready(scope, reading);
+  const mathis = await talker(scope, instance);
+  const awa = await Visitor.arrive(scope, instance);
+  // The page draws the room only once all of them have come in.
+  await awa.page.clock.install();
+  await awa.page.clock.pauseAt(Date.now() + 60_000);
+  const entered = awa.comeIn('Awa');
+  await until('Awa is in the room', async () => {
+    return (await mathis.must('who', { room: 'general' })).members.length === 2;
+  });
+  await talk(mathis, 1, 30);
+  await awa.page.clock.resume();
+  await entered;
+  await awa.sees(textOf(30));
+  assert.equal(await awa.newLine.count(), 0);
+  assert.deepEqual(awa.errors, []);
+});
+
 test('what is read stays where it is; sending goes to the end', async (scope) => {
   const instance = await ready(scope, reading);
   const mathis = await talker(scope, instance);

@@ -180,15 +180,18 @@ function live(client: Palabre, key: string): () => void {
   const early = draft.peek();
   let opened = false;
   let heard: typeof announced.value = [];
+  // Not at the next frame only: what comes in until then is not what was missed.
+  const opens = () => {
+    if (opened || room.phase !== "joined") return;
+    opened = true;
+    mark(room);
+  };
   const changed = () => {
-    if (!opened && room.phase === "joined") {
-      opened = true;
-      mark(room);
-    }
     announced.value = heard;
     current.value = { room, change: (current.peek()?.change ?? 0) + 1 };
   };
   const ends = [
+    room.on("change", opens),
     room.on(
       "change",
       oncePerFrame(() => current.peek()?.room === room && changed()),
@@ -206,6 +209,7 @@ function live(client: Palabre, key: string): () => void {
   ];
   if (!isNew) room.show("unread");
   seekNamed(room);
+  opens();
   changed();
   if (early === "") draft.value = ofThisTab.get(`draft:${room.key}`) ?? "";
   else write(early);

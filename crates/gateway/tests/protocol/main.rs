@@ -15,6 +15,7 @@ mod limits;
 mod metrics;
 mod peers;
 mod polling;
+mod quick;
 mod shared;
 mod site;
 mod socket_suite;

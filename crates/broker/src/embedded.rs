@@ -1,13 +1,14 @@
 //! The log in the process itself: SQLite on disk, or in memory only. One thread writes, a few
 //! read. This file turns the contract's calls into jobs for them; the directory is left to
-//! `directory` and `past`, the tables to `schema`, writing to `writer`, `append` and `rooms`,
-//! reading to `read`, retention to `sweep`, deliveries to `followers`; what lies beside the log to
-//! `instances`, `sessions` and `mail`.
+//! `directory` and `past`, the tables to `schema`, writing to `writer`, `store`, `append`, `known`
+//! and `rooms`, reading to `read`, retention to `sweep`, deliveries to `followers`; what lies beside
+//! the log to `instances`, `sessions` and `mail`.
 
 mod append;
 mod directory;
 mod followers;
 mod instances;
+mod known;
 mod mail;
 mod past;
 mod queue;
@@ -16,7 +17,9 @@ mod rooms;
 mod schema;
 mod sessions;
 mod shared;
+mod store;
 mod sweep;
+mod transaction;
 mod writer;
 
 use std::{path::Path, sync::Arc, thread, time::SystemTime};
@@ -33,6 +36,7 @@ use self::{
     directory::Directory,
     followers::Followers,
     instances::Registry,
+    known::KnownRooms,
     mail::PostOffice,
     queue::{Queue, Turned},
     read::Kept,
@@ -118,9 +122,18 @@ impl Embedded {
             let shared = Arc::clone(&shared);
             readers.push(start("palabre-read", move || shared::read_all(&shared, connection))?);
         }
-        let (sweeper, desk) = (Sweeper::default(), Desk::default());
-        let closed = set_closed;
-        let writer = Writer { shared, db, tip, past, sweeper, desk, readers, directory, closed };
+        let writer = Writer {
+            shared,
+            db,
+            tip,
+            desk: Desk::new(past.is_some()),
+            past,
+            rooms: KnownRooms::default(),
+            sweeper: Sweeper::default(),
+            readers,
+            directory,
+            closed: set_closed,
+        };
         start("palabre-write", move || writer.run())?;
         Ok(embedded)
     }

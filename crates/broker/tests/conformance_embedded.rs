@@ -69,9 +69,9 @@ impl LastingPlace for Log {
     }
 
     fn break_appends(&self, broken: bool) -> Answer<()> {
-        // The ids are written last: everything else is there already.
+        // The entries are written behind the room, the id and the redaction.
         self.meddle(if broken {
-            "CREATE TRIGGER broken AFTER INSERT ON ids
+            "CREATE TRIGGER broken AFTER INSERT ON entries
              BEGIN SELECT raise(ABORT, 'broken on purpose'); END"
         } else {
             "DROP TRIGGER broken"

@@ -61,6 +61,14 @@ async fn fill_and_heal(path: &Path) {
     };
     assert!(count > 10, "only {count} entries went in");
     assert!(reason.contains("full"), "{reason}");
+    // Until there is no space for less either.
+    let about = || vec![b'x'; 4_096].into();
+    for number in 0.. {
+        if log.create_room(&format!("room {number}"), about()).await.is_err() {
+            break;
+        }
+    }
+    log.heartbeat(Partition(0), "me").await.unwrap();
     for _ in 0..3 {
         assert_eq!(log.state(), State::Away(reason.clone()));
         assert_eq!(entries(&log).await, count, "reading goes on");
@@ -69,7 +77,7 @@ async fn fill_and_heal(path: &Path) {
         let large = vec![b'x'; 30_000].into();
         let record = SessionRecord { key: "key".into(), owner: "me".into(), bytes: large };
         assert!(log.keep(record, Duration::from_mins(9)).await.is_err());
-        assert!(log.create_room("kitchen", vec![b'x'; 4_096].into()).await.is_err());
+        assert!(log.create_room("kitchen", about()).await.is_err());
         log.heartbeat(Partition(0), "me").await.unwrap();
     }
     make_space();

@@ -174,8 +174,12 @@ impl Instances for SimBroker {
 }
 
 impl Sessions for SimBroker {
-    fn keep(&self, record: SessionRecord, life: Duration) -> Answer<Result<bool, Error>> {
-        self.ask(move |world| world.store.beside.keep(record, life, world.now))
+    fn keep_sessions(
+        &self,
+        records: Vec<SessionRecord>,
+        life: Duration,
+    ) -> Answer<Result<Vec<bool>, Error>> {
+        self.ask(move |world| world.store.beside.keep_sessions(records, life, world.now))
     }
 
     fn claim(
@@ -196,9 +200,8 @@ impl Sessions for SimBroker {
         self.ask(move |world| world.store.beside.renew_sessions(owned, life, world.now))
     }
 
-    fn forget(&self, key: &str, owner: &str) -> Answer<Result<(), Error>> {
-        let (key, owner) = (Box::<str>::from(key), Box::<str>::from(owner));
-        self.ask(move |world| world.store.beside.forget(&key, &owner, world.now))
+    fn forget_sessions(&self, owned: Vec<OwnedSession>) -> Answer<Result<(), Error>> {
+        self.ask(move |world| world.store.beside.forget_sessions(&owned, world.now))
     }
 }
 

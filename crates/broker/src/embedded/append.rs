@@ -3,42 +3,54 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use sha1::{Digest, Sha1};
 
-use super::schema::{Tip, signed, unsigned};
+use super::{
+    known::{KnownRooms, Room},
+    schema::{Tip, signed, unsigned},
+};
 use crate::{AppendError, Appended, Draft};
 
 /// Finds the entry that the draft made before, or stores it behind `tip`, at a time that is not
-/// before the tip's. On an error, also one that is no failure of SQLite, the caller undoes whatever
-/// was written.
+/// before the tip's; where its room stands then is left to `rooms` to be written. On an error, also
+/// one that is no failure of SQLite, the caller undoes whatever was written.
 pub(super) fn append(
     db: &Connection,
+    rooms: &mut KnownRooms,
     draft: &Draft,
     tip: Tip,
     now: u64,
     remembered_since: u64,
 ) -> rusqlite::Result<Result<Appended, AppendError>> {
-    let room = room(db, &draft.room)?;
+    let room = rooms.find(db, &draft.room)?;
     let content = content(draft);
-    if let Some(room) = &room
-        && let Some(before) = find(db, room.key, draft, remembered_since)?
-    {
-        if before.content != content {
-            return Ok(Err(AppendError::Conflict));
-        }
-        let Before { seq, offset, at, .. } = before;
-        return Ok(Ok(Appended { epoch: tip.epoch, seq, offset, at, duplicate: true }));
+    if let Err(refused) = has_target(room.as_ref(), draft) {
+        // What was appended before is found before anything else is looked at.
+        let before = match room {
+            Some(room) => find(db, room.key, draft, remembered_since)?,
+            None => None,
+        };
+        let answer = before.map(|before| before.answer(tip, &content));
+        return Ok(answer.unwrap_or(Err(AppendError::Refused(refused))));
     }
-    if let Err(refused) = redact(db, room.as_ref(), draft)? {
+    let room = match room {
+        Some(room) => room,
+        None => rooms.make(db, &draft.room)?,
+    };
+    let (seq, offset, at) = (tip.seq + 1, room.head + 1, now);
+    let made = Before { seq, offset, at, content };
+    if !remember(db, room.key, draft, &made, remembered_since)? {
+        let before = find(db, room.key, draft, remembered_since)?;
+        return Ok(before.ok_or(rusqlite::Error::QueryReturnedNoRows)?.answer(tip, &content));
+    }
+    if let Err(refused) = redact(db, &room, draft)? {
         return Ok(Err(AppendError::Refused(refused)));
     }
-    let (seq, at) = (tip.seq + 1, now);
-    let (room, offset) = advance(db, room, &draft.room, at)?;
     db.prepare_cached(
         "INSERT INTO entries (seq, room, offset, at, user, id, target, bytes)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         signed(seq),
-        room,
+        room.key,
         signed(offset),
         signed(at),
         draft.user,
@@ -46,43 +58,25 @@ pub(super) fn append(
         draft.target.map(signed),
         &draft.bytes[..],
     ])?;
-    // Replaces the row of an id that is remembered no more.
-    db.prepare_cached(
-        "INSERT OR REPLACE INTO ids (seq, room, user, id, offset, at, content)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?
-    .execute(params![
-        signed(seq),
-        room,
-        draft.user,
-        draft.id,
-        signed(offset),
-        signed(at),
-        &content[..],
-    ])?;
+    rooms.advance(room, at);
     Ok(Ok(Appended { epoch: tip.epoch, seq, offset, at, duplicate: false }))
 }
 
-struct Room {
-    key: i64,
-    head: u64,
-    trimmed: u64,
-}
-
-fn room(db: &Connection, name: &str) -> rusqlite::Result<Option<Room>> {
-    db.prepare_cached("SELECT key, head, trimmed FROM rooms WHERE name = ?1")?
-        .query_row([name], |row| {
-            let [head, trimmed] = [row.get(1)?, row.get(2)?].map(unsigned);
-            Ok(Room { key: row.get(0)?, head, trimmed })
-        })
-        .optional()
-}
-
+/// What is remembered of an id.
 struct Before {
     seq: u64,
     offset: u64,
     at: u64,
     content: [u8; 20],
+}
+
+impl Before {
+    /// What is answered to who uses the id again.
+    fn answer(self, tip: Tip, content: &[u8; 20]) -> Result<Appended, AppendError> {
+        let Self { seq, offset, at, content: before } = self;
+        let appended = Appended { epoch: tip.epoch, seq, offset, at, duplicate: true };
+        if before == *content { Ok(appended) } else { Err(AppendError::Conflict) }
+    }
 }
 
 fn find(
@@ -102,6 +96,37 @@ fn find(
     .optional()
 }
 
+/// Remembers the draft's id, also in the place of the same one where that is remembered no more.
+/// Says whether it could, which it can't where the id is in use.
+fn remember(
+    db: &Connection,
+    room: i64,
+    draft: &Draft,
+    made: &Before,
+    remembered_since: u64,
+) -> rusqlite::Result<bool> {
+    let remembered = db
+        .prepare_cached(
+            "INSERT INTO ids (room, user, id, seq, offset, at, content)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (room, user, id) DO UPDATE
+             SET seq = excluded.seq, offset = excluded.offset, at = excluded.at,
+                 content = excluded.content
+             WHERE at < ?8",
+        )?
+        .execute(params![
+            room,
+            draft.user,
+            draft.id,
+            signed(made.seq),
+            signed(made.offset),
+            signed(made.at),
+            &made.content[..],
+            signed(remembered_since),
+        ])?;
+    Ok(remembered == 1)
+}
+
 /// What makes two drafts with one id the same: everything but who sent them, and where.
 fn content(draft: &Draft) -> [u8; 20] {
     let mut digest = Sha1::new();
@@ -115,44 +140,25 @@ fn content(draft: &Draft) -> [u8; 20] {
     digest.finalize().into()
 }
 
-/// Checks the target, and replaces its bytes if that is wanted.
-fn redact(
-    db: &Connection,
-    room: Option<&Room>,
-    draft: &Draft,
-) -> rusqlite::Result<Result<(), String>> {
+/// Whether the room has what the draft targets, or it targets nothing.
+fn has_target(room: Option<&Room>, draft: &Draft) -> Result<(), String> {
     let Some(target) = draft.target else {
         let nothing = draft.redact.is_none();
-        return Ok(if nothing { Ok(()) } else { Err("nothing to redact is named".into()) });
+        return if nothing { Ok(()) } else { Err("nothing to redact is named".into()) };
     };
-    let missing = || Ok(Err(format!("the room has no entry {target}, or keeps it no more")));
-    let Some(room) = room.filter(|room| room.trimmed < target && target <= room.head) else {
-        return missing();
-    };
-    let Some(redact) = &draft.redact else { return Ok(Ok(())) };
+    let has_it = room.is_some_and(|room| room.trimmed < target && target <= room.head);
+    if has_it { Ok(()) } else { Err(missing(target)) }
+}
+
+/// Replaces the bytes of the target, if that is wanted.
+fn redact(db: &Connection, room: &Room, draft: &Draft) -> rusqlite::Result<Result<(), String>> {
+    let (Some(target), Some(redact)) = (draft.target, &draft.redact) else { return Ok(Ok(())) };
     let replaced = db
         .prepare_cached("UPDATE entries SET bytes = ?3 WHERE room = ?1 AND offset = ?2")?
         .execute(params![room.key, signed(target), &redact[..]])?;
-    if replaced == 1 { Ok(Ok(())) } else { missing() }
+    Ok(if replaced == 1 { Ok(()) } else { Err(missing(target)) })
 }
 
-/// Takes the next offset of the room, which begins with its first one.
-fn advance(
-    db: &Connection,
-    room: Option<Room>,
-    name: &str,
-    at: u64,
-) -> rusqlite::Result<(i64, u64)> {
-    let Some(room) = room else {
-        db.prepare_cached("INSERT INTO rooms (name, head, trimmed, at) VALUES (?1, 1, 0, ?2)")?
-            .execute(params![name, signed(at)])?;
-        return Ok((db.last_insert_rowid(), 1));
-    };
-    let offset = room.head + 1;
-    db.prepare_cached("UPDATE rooms SET head = ?2, at = ?3 WHERE key = ?1")?.execute(params![
-        room.key,
-        signed(offset),
-        signed(at)
-    ])?;
-    Ok((room.key, offset))
+fn missing(target: u64) -> String {
+    format!("the room has no entry {target}, or keeps it no more")
 }

@@ -10,7 +10,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{Read, Seek, SeekFrom, Write},
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -118,8 +118,7 @@ impl Past {
         self.turn += 1;
         let text = slot(self.turn, Promise { epoch: tip.epoch, seq: tip.seq });
         let place = SLOT_BYTES as u64 * (self.turn % 2);
-        let written =
-            self.file.seek(SeekFrom::Start(place)).and_then(|_| self.file.write_all(&text));
+        let written = write_at(&self.file, &text, place);
         if let (Err(error), false) = (&written, self.failing) {
             let path = self.path.display();
             tracing::warn!(%path, %error, "an older backup may not be noticed: can't write");
@@ -145,13 +144,27 @@ impl Past {
     }
 }
 
+/// In one call where the system has it.
+#[cfg(unix)]
+fn write_at(file: &File, bytes: &[u8], place: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, place)
+}
+
+#[cfg(not(unix))]
+fn write_at(mut file: &File, bytes: &[u8], place: u64) -> std::io::Result<()> {
+    use std::io::{Seek, SeekFrom, Write};
+    file.seek(SeekFrom::Start(place))?;
+    file.write_all(bytes)
+}
+
 /// As text, so that people can read it too.
-fn slot(turn: u64, promise: Promise) -> Vec<u8> {
+fn slot(turn: u64, promise: Promise) -> [u8; SLOT_BYTES] {
     let Promise { epoch, seq } = promise;
+    let mut text = [b' '; SLOT_BYTES];
+    let mut rest = &mut text[..];
     let said = format!("{MARK} turn {turn} epoch {epoch} seq {seq}");
-    let mut text = format!("{said} sum {}", sum(&said)).into_bytes();
-    text.resize(SLOT_BYTES - 1, b' ');
-    text.push(b'\n');
+    write!(rest, "{said} sum {}", sum(&said)).expect("its parts have a greatest length");
+    text[SLOT_BYTES - 1] = b'\n';
     text
 }
 

@@ -69,7 +69,8 @@ impl<T> Queue<T> {
     /// `patience`.
     pub(super) fn take(&self, count_max: usize, patience: Duration) -> Taken<T> {
         let mut waiting = self.waiting.lock();
-        if waiting.jobs.is_empty() && !waiting.closed && !waiting.woken {
+        let finds = !waiting.jobs.is_empty() || waiting.closed || waiting.woken;
+        if !finds && !patience.is_zero() {
             self.changed.wait_for(&mut waiting, patience);
         }
         waiting.woken = false;

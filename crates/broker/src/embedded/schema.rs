@@ -9,8 +9,12 @@ use crate::{Epoch, Error, Secret};
 
 /// Each step makes the schema one version newer; a released step never changes. The newest
 /// version that this release knows is their number.
-const STEPS: &[&str] =
-    &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// Says that the file is a palabre log (`file` and `PRAGMA application_id` show it): "plbr".
 const APPLICATION_ID: i32 = 0x706c_6272;

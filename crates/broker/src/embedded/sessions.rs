@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
 use super::{
@@ -12,6 +12,7 @@ use super::{
     queue::{Queue, Taken},
     schema::{self, Durability, signed},
     shared::Shared,
+    transaction::Transaction,
 };
 use crate::{Answer, Error, OwnedSession, SessionRecord, Sessions, contract::check_names};
 
@@ -38,20 +39,30 @@ type CarryOut = Box<dyn FnOnce(Result<&mut Records<'_>, Error>) -> Tell + Send>;
 /// Tells the caller, as soon as it is known whether the transaction was committed.
 type Tell = Box<dyn FnOnce(Result<(), Error>)>;
 
+/// Records among which those are found that must go.
+const LOOKED_THROUGH: u64 = 2_000;
+
 /// The writer's side.
-#[derive(Default)]
 pub(super) struct Desk {
+    /// Whether there is a disk that could be waited for.
+    on_disk: bool,
     /// How many records there are, where that is known.
     count: Option<u64>,
     /// The connection commits without waiting for the disk, which nobody else may.
     lax: bool,
+    /// The place behind which records are looked through when there are too many.
+    hand: i64,
 }
 
 impl Desk {
+    pub(super) fn new(on_disk: bool) -> Self {
+        Self { on_disk, count: None, lax: false, hand: 0 }
+    }
+
     /// Carries out some of what waits. Says whether there may be more.
     pub(super) fn work(
         &mut self,
-        db: &mut Connection,
+        db: &Connection,
         queue: &Queue<Change>,
         sessions_max: u64,
         now: u64,
@@ -80,9 +91,12 @@ impl Desk {
         for tell in told {
             tell(committed.clone());
         }
-        // Where this fails it is tried again before anybody relies on it.
-        let _ = self.settle(db);
-        rows >= ROWS_PER_TURN
+        let perhaps_more = rows >= ROWS_PER_TURN;
+        if !perhaps_more {
+            // Where this fails it is tried again before an append or a room relies on it.
+            let _ = self.settle(db);
+        }
+        perhaps_more
     }
 
     /// Lets commits wait for the disk again.
@@ -94,31 +108,39 @@ impl Desk {
         Ok(())
     }
 
-    /// Counts anew before the next change: somebody else has changed the table.
+    /// Counts anew before the next change, since something went wrong.
     pub(super) fn recount(&mut self) {
         self.count = None;
+    }
+
+    /// The sweeper has deleted so many.
+    pub(super) fn swept(&mut self, deleted: usize) {
+        self.count = self.count.map(|count| count.saturating_sub(deleted as u64));
     }
 
     /// Takes the changes that it carries out.
     fn commit(
         &mut self,
-        db: &mut Connection,
+        db: &Connection,
         changes: &mut Vec<Change>,
         told: &mut Vec<Tell>,
         sessions_max: u64,
         now: u64,
     ) -> Result<(), Error> {
-        self.lax = true;
-        schema::durability(db, Durability::OfProcess)?;
-        let work = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if self.on_disk && !self.lax {
+            self.lax = true;
+            schema::durability(db, Durability::OfProcess)?;
+        }
+        let work = Transaction::begin(db)?;
         let count = match self.count {
             Some(count) => count,
             None => count_all(&work)?,
         };
-        let mut records = Records { db: &work, now, sessions_max, count };
+        let mut records = Records { db: &work, now, count };
         for Change { carry_out, .. } in changes.drain(..) {
             told.push(carry_out(Ok(&mut records)));
         }
+        self.hand = records.drop_oldest(sessions_max, self.hand)?;
         self.count = Some(records.count);
         Ok(work.commit()?)
     }
@@ -133,7 +155,6 @@ fn lost() -> Error {
 pub(super) struct Records<'a> {
     db: &'a Connection,
     now: u64,
-    sessions_max: u64,
     count: u64,
 }
 
@@ -143,46 +164,53 @@ impl Records<'_> {
         signed(self.now.saturating_add(life))
     }
 
-    fn keep(&mut self, record: &SessionRecord, life: Duration) -> Result<bool, Error> {
-        let SessionRecord { key, owner, bytes } = record;
+    /// Says of each one whether it was written.
+    fn keep(&mut self, records: &[SessionRecord], life: Duration) -> Result<Vec<bool>, Error> {
         let (ends, now) = (self.ends(life), signed(self.now));
-        let replaced = self
-            .db
-            .prepare_cached(
-                "UPDATE sessions SET owner = ?2, before = '', ends = ?3, bytes = ?4
-                 WHERE key = ?1 AND (owner = ?2 OR ends <= ?5)",
-            )?
-            .execute(params![key, owner, ends, &bytes[..], now])?;
-        if replaced > 0 {
-            return Ok(true);
+        let mut make = self.db.prepare_cached(
+            "INSERT INTO sessions (key, owner, before, ends, bytes) VALUES (?1, ?2, '', ?3, ?4)
+             ON CONFLICT (key) DO NOTHING",
+        )?;
+        let mut replace = self.db.prepare_cached(
+            "UPDATE sessions SET owner = ?2, before = '', ends = ?3, bytes = ?4
+             WHERE key = ?1 AND (owner = ?2 OR ends <= ?5)",
+        )?;
+        let mut kept = Vec::with_capacity(records.len());
+        for SessionRecord { key, owner, bytes } in records {
+            let made = make.execute(params![key, owner, ends, &bytes[..]])?;
+            self.count += made as u64;
+            let written = if made > 0 {
+                made
+            } else {
+                replace.execute(params![key, owner, ends, &bytes[..], now])?
+            };
+            kept.push(written > 0);
         }
-        let made = self
-            .db
-            .prepare_cached(
-                "INSERT OR IGNORE INTO sessions (key, owner, before, ends, bytes)
-                 VALUES (?1, ?2, '', ?3, ?4)",
-            )?
-            .execute(params![key, owner, ends, &bytes[..]])?;
-        self.count += made as u64;
-        self.drop_oldest()?;
-        Ok(made > 0)
+        Ok(kept)
     }
 
-    fn drop_oldest(&mut self) -> Result<(), Error> {
-        let over = self.count.saturating_sub(self.sessions_max);
+    /// Drops as many as there are too many: those with the shortest life left of some that are
+    /// looked through, which are others each time. Says how far it came.
+    fn drop_oldest(&mut self, sessions_max: u64, hand: i64) -> Result<i64, Error> {
+        let over = self.count.saturating_sub(sessions_max).min(LOOKED_THROUGH / 2);
         if over == 0 {
-            return Ok(());
+            return Ok(hand);
         }
-        let dropped = self
-            .db
-            .prepare_cached(
-                "DELETE FROM sessions
-                 WHERE rowid IN (SELECT rowid FROM sessions ORDER BY ends LIMIT ?1)",
-            )?
-            .execute([signed(over)])?;
+        let mut found = look_through(self.db, hand, LOOKED_THROUGH)?;
+        if (found.len() as u64) < LOOKED_THROUGH {
+            // The end: the rest is at the beginning.
+            found.extend(look_through(self.db, 0, LOOKED_THROUGH - found.len() as u64)?);
+        }
+        let hand = found.last().map_or(0, |found| found.place);
+        found.sort_unstable_by_key(|found| (found.ends, found.place));
+        found.dedup();
+        let mut dropped = 0;
+        for Found { place, .. } in found.iter().take(over as usize) {
+            dropped += delete(self.db, *place)?;
+        }
         self.count -= dropped as u64;
         tracing::debug!(dropped, "too many session records: the oldest were dropped");
-        Ok(())
+        Ok(hand)
     }
 
     fn claim(
@@ -225,9 +253,12 @@ impl Records<'_> {
         Ok(gone)
     }
 
-    fn forget(&mut self, key: &str, owner: &str) -> Result<(), Error> {
+    fn forget(&mut self, owned: &[OwnedSession]) -> Result<(), Error> {
         let sql = "DELETE FROM sessions WHERE key = ?1 AND owner = ?2";
-        self.count -= self.db.prepare_cached(sql)?.execute([key, owner])? as u64;
+        let mut forget = self.db.prepare_cached(sql)?;
+        for OwnedSession { key, owner } in owned {
+            self.count -= forget.execute([key, owner])? as u64;
+        }
         Ok(())
     }
 }
@@ -237,15 +268,41 @@ fn count_all(db: &Connection) -> Result<u64, Error> {
     Ok(schema::unsigned(count))
 }
 
-/// Deletes some of those whose life is over. Says whether there may be more.
-pub(super) fn sweep(db: &Connection, now: u64, rows_max: usize) -> Result<bool, Error> {
-    let deleted = db
-        .prepare_cached(
-            "DELETE FROM sessions
-             WHERE rowid IN (SELECT rowid FROM sessions WHERE ends <= ?1 ORDER BY ends LIMIT ?2)",
-        )?
-        .execute([signed(now), signed(rows_max as u64)])?;
-    Ok(deleted == rows_max)
+/// A record, without what is in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Found {
+    place: i64,
+    ends: i64,
+}
+
+fn look_through(db: &Connection, after: i64, count_max: u64) -> Result<Vec<Found>, Error> {
+    let sql = "SELECT place, ends FROM sessions WHERE place > ?1 ORDER BY place LIMIT ?2";
+    let mut select = db.prepare_cached(sql)?;
+    let found = select.query_map([after, signed(count_max)], |row| {
+        Ok(Found { place: row.get(0)?, ends: row.get(1)? })
+    })?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+fn delete(db: &Connection, place: i64) -> Result<usize, Error> {
+    Ok(db.prepare_cached("DELETE FROM sessions WHERE place = ?1")?.execute([place])?)
+}
+
+/// Looks through some and deletes those of them whose life is over. Says where to go on, if there
+/// may be more, and how many were deleted.
+pub(super) fn sweep(
+    db: &Connection,
+    after: i64,
+    now: u64,
+    rows_max: usize,
+) -> Result<(Option<i64>, usize), Error> {
+    let found = look_through(db, after, rows_max as u64)?;
+    let mut deleted = 0;
+    for Found { place, .. } in found.iter().filter(|found| found.ends <= signed(now)) {
+        deleted += delete(db, *place)?;
+    }
+    let more = found.last().filter(|_| found.len() == rows_max);
+    Ok((more.map(|found| found.place), deleted))
 }
 
 /// Has the writer carry out a change.
@@ -270,12 +327,20 @@ fn change<T: Send + 'static>(
 }
 
 impl Sessions for Embedded {
-    fn keep(&self, record: SessionRecord, life: Duration) -> Answer<Result<bool, Error>> {
-        if let Err(refused) = record.check() {
+    fn keep_sessions(
+        &self,
+        records: Vec<SessionRecord>,
+        life: Duration,
+    ) -> Answer<Result<Vec<bool>, Error>> {
+        if let Err(refused) = records.iter().try_for_each(SessionRecord::check) {
             return Box::pin(async { Err(refused) });
         }
-        let weight = record.bytes.len();
-        change(&self.shared, 1, weight, move |records| records.keep(&record, life))
+        let shared = Arc::clone(&self.shared);
+        let begin = move |part: Vec<SessionRecord>| {
+            let weight = part.iter().map(SessionRecord::weight).sum();
+            change(&shared, part.len(), weight, move |records| records.keep(&part, life))
+        };
+        one_after_the_other(SessionRecord::parts(records, ROWS_PER_TURN), begin)
     }
 
     fn claim(
@@ -296,28 +361,58 @@ impl Sessions for Embedded {
         owned: Vec<OwnedSession>,
         life: Duration,
     ) -> Answer<Result<Vec<Box<str>>, Error>> {
-        let names = owned.iter().try_for_each(|one| check_names(&one.key, &one.owner));
-        let shared = Arc::clone(&self.shared);
-        Box::pin(async move {
-            names?;
-            let mut gone = Vec::new();
-            // One part after the other, so that others come in between.
-            for part in owned.chunks(ROWS_PER_TURN) {
-                let part = part.to_vec();
-                let weight = part.iter().map(|one| one.key.len() + one.owner.len()).sum();
-                let renewing =
-                    change(&shared, part.len(), weight, move |records| records.renew(&part, life));
-                gone.extend(renewing.await?);
-            }
-            Ok(gone)
-        })
+        self.of_owned(owned, move |records, part| records.renew(part, life))
     }
 
-    fn forget(&self, key: &str, owner: &str) -> Answer<Result<(), Error>> {
-        if let Err(refused) = check_names(key, owner) {
+    fn forget_sessions(&self, owned: Vec<OwnedSession>) -> Answer<Result<(), Error>> {
+        let forgetting = self.of_owned(owned, |records, part| {
+            records.forget(part)?;
+            Ok(Vec::<()>::new())
+        });
+        Box::pin(async move { forgetting.await.map(drop) })
+    }
+}
+
+impl Embedded {
+    /// Does something about records, a part at a time.
+    fn of_owned<T: Send + 'static>(
+        &self,
+        owned: Vec<OwnedSession>,
+        work: impl Fn(&mut Records<'_>, &[OwnedSession]) -> Result<Vec<T>, Error>
+        + Copy
+        + Send
+        + 'static,
+    ) -> Answer<Result<Vec<T>, Error>> {
+        if let Err(refused) = owned.iter().try_for_each(OwnedSession::check) {
             return Box::pin(async { Err(refused) });
         }
-        let [key, owner] = [key, owner].map(Box::<str>::from);
-        change(&self.shared, 1, 0, move |records| records.forget(&key, &owner))
+        let shared = Arc::clone(&self.shared);
+        let begin = move |part: Vec<OwnedSession>| {
+            let weight = part.iter().map(|one| one.key.len() + one.owner.len()).sum();
+            change(&shared, part.len(), weight, move |records| work(records, &part))
+        };
+        let mut owned = owned.into_iter();
+        let parts = std::iter::from_fn(move || {
+            let part: Vec<_> = owned.by_ref().take(ROWS_PER_TURN).collect();
+            (!part.is_empty()).then_some(part)
+        });
+        one_after_the_other(parts, begin)
     }
+}
+
+/// Carries out one part after the other, so that others come in between; the first one is begun at
+/// once. Gives what all of them gave.
+fn one_after_the_other<P, T: Send + 'static>(
+    mut parts: impl Iterator<Item = P> + Send + 'static,
+    begin: impl Fn(P) -> Answer<Result<Vec<T>, Error>> + Send + 'static,
+) -> Answer<Result<Vec<T>, Error>> {
+    let mut under_way = parts.next().map(&begin);
+    Box::pin(async move {
+        let mut all = Vec::new();
+        while let Some(part) = under_way.take() {
+            all.extend(part.await?);
+            under_way = parts.next().map(&begin);
+        }
+        Ok(all)
+    })
 }

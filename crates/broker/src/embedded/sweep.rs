@@ -29,12 +29,23 @@ pub(super) struct Sweeper {
     round: Option<Round>,
 }
 
+/// What a step may have changed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Swept {
+    /// Nothing that anybody keeps in mind.
+    Nothing,
+    /// So many session records are gone.
+    Sessions(usize),
+    /// From where on rooms have entries.
+    Rooms,
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Round {
     /// Ids that are remembered no more.
     Ids,
-    /// Session records whose life is over.
-    Sessions,
+    /// Session records whose life is over, of those behind a place.
+    Sessions { after: i64 },
     /// Entries of the rooms with a greater key.
     Rooms { after: i64 },
 }
@@ -51,45 +62,70 @@ impl Sweeper {
         db: &mut Connection,
         limits: &Limits,
         now: u64,
-    ) -> Result<(), Error> {
+    ) -> Result<Swept, Error> {
         let due = self.began.is_none_or(|began| now < began || since(now, ROUND_EVERY) >= began);
         if self.round.is_none() && due {
             (self.began, self.round) = (Some(now), Some(Round::Ids));
         }
-        let Some(round) = self.round else { return Ok(()) };
+        let Some(round) = self.round else { return Ok(Swept::Nothing) };
         // If this fails the next round tries again.
         self.round = None;
         let work = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        self.round = match round {
-            Round::Ids => forget_ids(&work, since(now, limits.id_window))?,
-            Round::Sessions => {
-                let more = sessions::sweep(&work, now, ROWS_PER_STEP)?;
-                Some(if more { Round::Sessions } else { Round::Rooms { after: i64::MIN } })
+        let (next, swept) = match round {
+            Round::Ids => {
+                let more = forget_ids(&work, since(now, limits.id_window))?;
+                let next = if more { Round::Ids } else { Round::Sessions { after: 0 } };
+                (Some(next), Swept::Nothing)
             }
-            Round::Rooms { after } => trim_rooms(&work, limits, now, after)?,
+            Round::Sessions { after } => {
+                let (after, deleted) = sessions::sweep(&work, after, now, ROWS_PER_STEP)?;
+                let rooms = Round::Rooms { after: i64::MIN };
+                let next = after.map_or(rooms, |after| Round::Sessions { after });
+                (Some(next), Swept::Sessions(deleted))
+            }
+            Round::Rooms { after } => (trim_rooms(&work, limits, now, after)?, Swept::Rooms),
         };
-        Ok(work.commit()?)
+        work.commit()?;
+        self.round = next;
+        Ok(swept)
     }
 }
 
-/// Forgets the oldest ids that have passed their window. Says what to do next.
-fn forget_ids(db: &Connection, remembered_since: u64) -> Result<Option<Round>, Error> {
-    // By seq is also by time, so this needs no other index.
-    let mut oldest = db.prepare_cached("SELECT seq, at FROM ids ORDER BY seq LIMIT ?1")?;
+/// Forgets the oldest ids that have passed their window, by way of their entries: by seq is also by
+/// time. Says whether there may be more.
+fn forget_ids(db: &Connection, remembered_since: u64) -> Result<bool, Error> {
+    let mut oldest = db.prepare_cached(
+        "SELECT seq, at, room, user, id FROM entries
+         WHERE seq > (SELECT forgotten FROM log) ORDER BY seq LIMIT ?1",
+    )?;
     let mut rows = oldest.query([signed(ROWS_PER_STEP as u64)])?;
-    let (mut last, mut count) = (None, 0);
+    let (mut last, mut count) = (None::<i64>, 0);
     while let Some(row) = rows.next()? {
         if unsigned(row.get(1)?) >= remembered_since {
             break;
         }
-        last = Some(row.get::<_, i64>(0)?);
+        let (seq, room) = (row.get(0)?, row.get(2)?);
+        forget_id(db, room, row.get(3)?, row.get(4)?, seq)?;
+        last = Some(seq);
         count += 1;
     }
     if let Some(last) = last {
-        db.prepare_cached("DELETE FROM ids WHERE seq <= ?1")?.execute([last])?;
+        db.prepare_cached("UPDATE log SET forgotten = ?1")?.execute([last])?;
     }
-    let more = count == ROWS_PER_STEP;
-    Ok(Some(if more { Round::Ids } else { Round::Sessions }))
+    Ok(count == ROWS_PER_STEP)
+}
+
+/// Forgets an id, if it isn't that of a later entry by now.
+fn forget_id(
+    db: &Connection,
+    room: i64,
+    user: Box<str>,
+    id: Box<str>,
+    seq: i64,
+) -> Result<(), Error> {
+    let sql = "DELETE FROM ids WHERE room = ?1 AND user = ?2 AND id = ?3 AND seq = ?4";
+    db.prepare_cached(sql)?.execute(params![room, user, id, seq])?;
+    Ok(())
 }
 
 /// Trims the next rooms. Says what to do next.
@@ -135,32 +171,27 @@ fn trim(
     if floor <= room.trimmed {
         return Ok(0);
     }
-    let (count, offset, seq): (i64, Option<i64>, Option<i64>) = db
-        .prepare_cached(
-            "SELECT count(*), max(offset), max(seq) FROM (
-               SELECT offset, seq FROM entries
-               WHERE room = ?1 AND offset > ?2 AND offset <= ?3 AND seq <= ?4
-               ORDER BY offset LIMIT ?5)",
-        )?
-        .query_row(
-            params![
-                room.key,
-                signed(room.trimmed),
-                signed(floor),
-                signed(seq_max),
-                signed(rows_max as u64)
-            ],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )?;
-    let (Some(offset), Some(seq)) = (offset, seq) else { return Ok(0) };
-    db.prepare_cached(
-        "DELETE FROM ids WHERE seq IN (SELECT seq FROM entries WHERE room = ?1 AND offset <= ?2)",
-    )?
-    .execute([room.key, offset])?;
+    let mut oldest = db.prepare_cached(
+        "SELECT offset, seq, user, id FROM entries
+         WHERE room = ?1 AND offset > ?2 AND offset <= ?3 AND seq <= ?4
+         ORDER BY offset LIMIT ?5",
+    )?;
+    let [trimmed, floor, seq_max] = [room.trimmed, floor, seq_max].map(signed);
+    let mut rows =
+        oldest.query(params![room.key, trimmed, floor, seq_max, signed(rows_max as u64)])?;
+    let (mut last, mut count) = (None::<(i64, i64)>, 0);
+    while let Some(row) = rows.next()? {
+        let (offset, seq) = (row.get(0)?, row.get(1)?);
+        forget_id(db, room.key, row.get(2)?, row.get(3)?, seq)?;
+        last = Some((offset, seq));
+        count += 1;
+    }
+    drop(rows);
+    let Some((offset, seq)) = last else { return Ok(0) };
     db.prepare_cached("DELETE FROM entries WHERE room = ?1 AND offset <= ?2")?
         .execute([room.key, offset])?;
     db.prepare_cached("UPDATE rooms SET trimmed = ?2 WHERE key = ?1")?
         .execute([room.key, offset])?;
     db.prepare_cached("UPDATE log SET trimmed = max(trimmed, ?1)")?.execute([seq])?;
-    Ok(usize::try_from(count).unwrap_or(rows_max).min(rows_max))
+    Ok(count)
 }

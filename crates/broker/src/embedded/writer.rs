@@ -1,22 +1,23 @@
 //! The thread that owns the writing connection: it groups what waits into one transaction, and
-//! delivers and answers after the commit. In memory it reads too.
+//! delivers and answers after the commit. In memory it reads too. How appends become a transaction
+//! is left to `store`.
 
 use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    append::append,
     directory::Directory,
+    known::KnownRooms,
     past::Past,
     queue::Taken,
-    read::since,
     rooms::{self, NewRoom},
-    schema::{Tip, reason, signed, tip, was_not_written},
+    schema::{Tip, reason, tip},
     sessions::Desk,
     shared::{Abandon, Job, Shared, Waiting},
-    sweep::{ROUND_EVERY, Sweeper},
+    store::{Failed, Stored, store},
+    sweep::{ROUND_EVERY, Sweeper, Swept},
 };
 use crate::{AppendError, Appended, Delivery, Draft, Error, Head, Names, Record, State};
 
@@ -39,6 +40,7 @@ pub(super) struct Writer {
     pub(super) tip: Tip,
     /// Where a directory is.
     pub(super) past: Option<Past>,
+    pub(super) rooms: KnownRooms,
     pub(super) sweeper: Sweeper,
     pub(super) desk: Desk,
     pub(super) readers: Vec<JoinHandle<()>>,
@@ -92,6 +94,10 @@ impl Writer {
         }
         if !appends.is_empty() {
             self.append(appends);
+        }
+        if !others.is_empty() {
+            // One of them may write too. Where this fails it is tried again.
+            let _ = self.desk.settle(&self.db);
         }
         for job in others {
             match job {
@@ -165,52 +171,8 @@ impl Writer {
     }
 
     fn store(&mut self, appends: &[Waiting]) -> Result<Stored, Failed> {
-        let not_stored = |error: rusqlite::Error| Failed::new(&error, false);
-        self.desk.settle(&self.db).map_err(not_stored)?;
-        let mut work = self
-            .db
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(not_stored)?;
-        let mut stored = Stored { tip: self.tip, trouble: None, answers: Vec::new() };
-        for Waiting { draft, .. } in appends {
-            // Time never goes back, whatever the clock does.
-            let now = (self.shared.clock)().max(stored.tip.at);
-            let remembered_since = since(now, self.shared.limits.id_window);
-            let part = work.savepoint().map_err(not_stored)?;
-            let answer = match append(&part, draft, stored.tip, now, remembered_since) {
-                Ok(Ok(appended)) => {
-                    part.commit().map_err(not_stored)?;
-                    if !appended.duplicate {
-                        stored.tip.seq = appended.seq;
-                        stored.tip.at = appended.at;
-                    }
-                    Ok(appended)
-                }
-                Ok(Err(refusal)) => {
-                    part.finish().map_err(not_stored)?;
-                    Err(refusal)
-                }
-                Err(error) => {
-                    // Fails where SQLite has undone everything, also the ones before this.
-                    part.finish().map_err(|_| Failed::new(&error, false))?;
-                    stored.trouble = Some(reason(&error));
-                    Err(AppendError::Refused(reason(&error)))
-                }
-            };
-            stored.answers.push(answer);
-        }
-        let Tip { seq, at, .. } = stored.tip;
-        if seq == self.tip.seq {
-            // Only duplicates and refusals: nothing to make durable, and nothing that could fail.
-            return Ok(stored);
-        }
-        work.prepare_cached("UPDATE log SET seq = ?1, at = ?2")
-            .and_then(|mut update| update.execute([signed(seq), signed(at)]))
-            .map_err(not_stored)?;
-        // If this fails the commit may already be in the file, where a restart finds it; but not if
-        // it was the writing that failed, since the mark of the commit is written last.
-        work.commit().map_err(|error| Failed::new(&error, !was_not_written(&error)))?;
-        Ok(stored)
+        self.desk.settle(&self.db).map_err(|error| Failed::not_stored(&error))?;
+        store(&mut self.db, &mut self.rooms, &self.shared, self.tip, appends)
     }
 
     fn heartbeat(&mut self, instance: Box<str>, answer: oneshot::Sender<Result<(), Error>>) {
@@ -240,11 +202,15 @@ impl Writer {
     fn sweep(&mut self) {
         let now = (self.shared.clock)();
         let was_busy = self.sweeper.is_busy();
-        if was_busy {
-            self.desk.recount();
-        }
-        if let Err(error) = self.sweeper.step(&mut self.db, &self.shared.limits, now) {
-            tracing::warn!(%error, "old entries could not be deleted; trying again later");
+        match self.sweeper.step(&mut self.db, &self.shared.limits, now) {
+            Ok(Swept::Nothing) => {}
+            Ok(Swept::Sessions(count)) => self.desk.swept(count),
+            Ok(Swept::Rooms) => self.rooms.forget(),
+            Err(error) => {
+                self.desk.recount();
+                self.rooms.forget();
+                tracing::warn!(%error, "old entries could not be deleted; trying again later");
+            }
         }
         if was_busy && !self.sweeper.is_busy() {
             self.settle_past();
@@ -286,31 +252,6 @@ impl Writer {
         }
         drop(self.directory);
         self.closed.send_replace(true);
-    }
-}
-
-/// What a transaction brought.
-struct Stored {
-    tip: Tip,
-    /// Why one of them failed, if any did.
-    trouble: Option<String>,
-    /// In the order of the appends.
-    answers: Vec<Result<Appended, AppendError>>,
-}
-
-/// Why nothing of a transaction may be relied on.
-struct Failed {
-    perhaps_stored: bool,
-    /// The file is damaged somewhere.
-    is_damage: bool,
-    reason: String,
-}
-
-impl Failed {
-    fn new(error: &rusqlite::Error, perhaps_stored: bool) -> Self {
-        let code = error.sqlite_error_code();
-        let is_damage = !perhaps_stored && code == Some(ErrorCode::DatabaseCorrupt);
-        Self { perhaps_stored, is_damage, reason: reason(error) }
     }
 }
 

@@ -52,8 +52,12 @@ impl Instances for Rough {
 }
 
 impl Sessions for Rough {
-    fn keep(&self, record: SessionRecord, life: Duration) -> Answer<Result<bool, Error>> {
-        self.log.keep(record, life)
+    fn keep_sessions(
+        &self,
+        records: Vec<SessionRecord>,
+        life: Duration,
+    ) -> Answer<Result<Vec<bool>, Error>> {
+        self.log.keep_sessions(records, life)
     }
 
     fn claim(
@@ -73,8 +77,8 @@ impl Sessions for Rough {
         self.log.renew_sessions(owned, life)
     }
 
-    fn forget(&self, key: &str, owner: &str) -> Answer<Result<(), Error>> {
-        self.log.forget(key, owner)
+    fn forget_sessions(&self, owned: Vec<OwnedSession>) -> Answer<Result<(), Error>> {
+        self.log.forget_sessions(owned)
     }
 }
 

@@ -22,9 +22,9 @@ scripts! {
     ATTEST = "attest.lua";
     CLAIM_SESSION = "session.lua" "claim_session.lua";
     CREATE_ROOM = "create_room.lua";
-    FORGET_SESSION = "session.lua" "forget_session.lua";
+    FORGET_SESSIONS = "session.lua" "forget_sessions.lua";
     HEARTBEAT = "heartbeat.lua";
-    KEEP_SESSION = "session.lua" "keep_session.lua";
+    KEEP_SESSIONS = "session.lua" "keep_sessions.lua";
     OPEN = "open.lua";
     READ_PARTITION = "read_partition.lua";
     READ_ROOM = "read_room.lua";
@@ -49,7 +49,7 @@ impl Code {
     }
 
     /// The call that names the script by its hash.
-    pub(super) fn call(&self, keys: &[&str]) -> redis::Cmd {
+    pub(super) fn call<K: redis::ToRedisArgs>(&self, keys: &[K]) -> redis::Cmd {
         let mut call = redis::cmd("EVALSHA");
         call.arg(&self.hash).arg(keys.len()).arg(keys);
         call

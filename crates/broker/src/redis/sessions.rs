@@ -13,19 +13,28 @@ use super::{
 };
 use crate::{Answer, Error, OwnedSession, SessionRecord, Sessions, contract::check_names};
 
-/// Records that one call renews, so that it holds up Redis for a millisecond at most.
+/// Records that one call renews or forgets, so that it holds up Redis for a millisecond at most.
 const RENEWED_AT_ONCE: usize = 500;
+
+/// Records that one call keeps, for the same reason.
+const KEPT_AT_ONCE: usize = 256;
 
 /// The longest life that Redis is told of; what should live for ever lives for a century.
 const LIFE_MAX: Duration = Duration::from_hours(24 * 365 * 100);
 
 impl Sessions for Redis {
-    fn keep(&self, record: SessionRecord, life: Duration) -> Answer<Result<bool, Error>> {
-        self.ask(record.check().map(|()| 0), move |shared, _| async move {
-            let mut call = script::KEEP_SESSION.call(&[&key_of(&shared, &record.key)]);
-            call.arg(&*record.owner).arg(&record.bytes[..]).arg(life_ms(life));
-            let (_, mut fields) = run(&shared, &script::KEEP_SESSION, &call).await?;
-            Ok(fields.number()? > 0)
+    fn keep_sessions(
+        &self,
+        records: Vec<SessionRecord>,
+        life: Duration,
+    ) -> Answer<Result<Vec<bool>, Error>> {
+        let checked = records.iter().try_for_each(SessionRecord::check);
+        self.ask(checked.map(|()| 0), move |shared, _| async move {
+            let mut kept = Vec::with_capacity(records.len());
+            for part in SessionRecord::parts(records, KEPT_AT_ONCE) {
+                kept.extend(keep(&shared, &part, life).await?);
+            }
+            Ok(kept)
         })
     }
 
@@ -53,7 +62,7 @@ impl Sessions for Redis {
         owned: Vec<OwnedSession>,
         life: Duration,
     ) -> Answer<Result<Vec<Box<str>>, Error>> {
-        let checked = owned.iter().try_for_each(|owned| check_names(&owned.key, &owned.owner));
+        let checked = owned.iter().try_for_each(OwnedSession::check);
         self.ask(checked.map(|()| 0), move |shared, _| async move {
             let mut lost = Vec::new();
             for batch in owned.chunks(RENEWED_AT_ONCE) {
@@ -63,14 +72,35 @@ impl Sessions for Redis {
         })
     }
 
-    fn forget(&self, key: &str, owner: &str) -> Answer<Result<(), Error>> {
-        let (key, owner): (Box<str>, Box<str>) = (key.into(), owner.into());
-        self.ask(check_names(&key, &owner).map(|()| 0), move |shared, _| async move {
-            let mut call = script::FORGET_SESSION.call(&[&key_of(&shared, &key)]);
-            call.arg(&*owner);
-            run(&shared, &script::FORGET_SESSION, &call).await.map(drop)
+    fn forget_sessions(&self, owned: Vec<OwnedSession>) -> Answer<Result<(), Error>> {
+        let checked = owned.iter().try_for_each(OwnedSession::check);
+        self.ask(checked.map(|()| 0), move |shared, _| async move {
+            for batch in owned.chunks(RENEWED_AT_ONCE) {
+                let mut call = script::FORGET_SESSIONS.call(&keys_of(&shared, batch));
+                for owned in batch {
+                    call.arg(&*owned.owner);
+                }
+                run(&shared, &script::FORGET_SESSIONS, &call).await?;
+            }
+            Ok(())
         })
     }
+}
+
+/// Says of each one whether it was written.
+async fn keep(shared: &Shared, part: &[SessionRecord], life: Duration) -> Result<Vec<bool>, Error> {
+    let keys: Vec<String> = part.iter().map(|record| key_of(shared, &record.key)).collect();
+    let mut call = script::KEEP_SESSIONS.call(&keys);
+    call.arg(life_ms(life));
+    for record in part {
+        call.arg(&*record.owner).arg(&record.bytes[..]);
+    }
+    let (_, mut fields) = run(shared, &script::KEEP_SESSIONS, &call).await?;
+    let mut kept = vec![true; part.len()];
+    for place in places(&mut fields)? {
+        *kept.get_mut(place).ok_or_else(strange)? = false;
+    }
+    Ok(kept)
 }
 
 async fn renew(
@@ -78,21 +108,28 @@ async fn renew(
     batch: &[OwnedSession],
     life: Duration,
 ) -> Result<Vec<Box<str>>, Error> {
-    let keys: Vec<String> = batch.iter().map(|owned| key_of(shared, &owned.key)).collect();
-    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let mut call = script::RENEW_SESSIONS.call(&keys);
+    let mut call = script::RENEW_SESSIONS.call(&keys_of(shared, batch));
     call.arg(life_ms(life));
     for owned in batch {
         call.arg(&*owned.owner);
     }
     let (_, mut fields) = run(shared, &script::RENEW_SESSIONS, &call).await?;
-    let mut places = fields.nested()?;
-    let mut lost = Vec::new();
-    while !places.is_empty() {
-        let place = usize::try_from(places.digits()?).map_err(|_| strange())?;
-        lost.push(batch.get(place).ok_or_else(strange)?.key.clone());
+    let lost = places(&mut fields)?.into_iter();
+    lost.map(|place| Ok(batch.get(place).ok_or_else(strange)?.key.clone())).collect()
+}
+
+/// The places, from 0, that an answer names.
+fn places(fields: &mut Fields) -> Result<Vec<usize>, Error> {
+    let mut named = fields.nested()?;
+    let mut places = Vec::new();
+    while !named.is_empty() {
+        places.push(usize::try_from(named.digits()?).map_err(|_| strange())?);
     }
-    Ok(lost)
+    Ok(places)
+}
+
+fn keys_of(shared: &Shared, owned: &[OwnedSession]) -> Vec<String> {
+    owned.iter().map(|owned| key_of(shared, &owned.key)).collect()
 }
 
 async fn run(shared: &Shared, code: &Code, call: &redis::Cmd) -> Result<(String, Fields), Error> {

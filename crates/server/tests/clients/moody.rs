@@ -59,15 +59,19 @@ impl Moody {
 }
 
 impl Sessions for Moody {
-    fn keep(&self, record: SessionRecord, life: Duration) -> Answer<Result<bool, Error>> {
-        let (key, written) = (record.key.clone(), self.written.clone());
-        let kept = self.or_away(|log| log.keep(record, life));
+    fn keep_sessions(
+        &self,
+        records: Vec<SessionRecord>,
+        life: Duration,
+    ) -> Answer<Result<Vec<bool>, Error>> {
+        let keys: Vec<_> = records.iter().map(|record| record.key.clone()).collect();
+        let written = self.written.clone();
+        let kept = self.or_away(|log| log.keep_sessions(records, life));
         Box::pin(async move {
-            let kept = kept.await;
-            if kept == Ok(true) {
-                written.send_modify(|keys| keys.push(key));
-            }
-            kept
+            let kept = kept.await?;
+            let done = keys.into_iter().zip(&kept).filter(|(_, kept)| **kept);
+            written.send_modify(|keys| keys.extend(done.map(|(key, _)| key)));
+            Ok(kept)
         })
     }
 
@@ -88,8 +92,8 @@ impl Sessions for Moody {
         self.or_away(|log| log.renew_sessions(owned, life))
     }
 
-    fn forget(&self, key: &str, owner: &str) -> Answer<Result<(), Error>> {
-        self.or_away(|log| log.forget(key, owner))
+    fn forget_sessions(&self, owned: Vec<OwnedSession>) -> Answer<Result<(), Error>> {
+        self.or_away(|log| log.forget_sessions(owned))
     }
 }
 

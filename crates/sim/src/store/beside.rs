@@ -56,22 +56,29 @@ impl Beside {
         self.sessions.get(key).filter(|(_, until)| *until > now).map(|(record, _)| record)
     }
 
-    pub(crate) fn keep(
+    pub(crate) fn keep_sessions(
         &mut self,
-        record: SessionRecord,
+        records: Vec<SessionRecord>,
         life: Duration,
         now: Duration,
-    ) -> Result<bool, Error> {
-        names_fit(&record.key, &record.owner)?;
-        fits(record.bytes.len(), SESSION_BYTES_MAX)?;
-        if self.living(&record.key, now).is_some_and(|kept| kept.owner != record.owner) {
-            return Ok(false);
+    ) -> Result<Vec<bool>, Error> {
+        for record in &records {
+            names_fit(&record.key, &record.owner)?;
+            fits(record.bytes.len(), SESSION_BYTES_MAX)?;
         }
-        if self.living(&record.key, now).is_none() {
+        Ok(records.into_iter().map(|record| self.keep(record, life, now)).collect())
+    }
+
+    fn keep(&mut self, record: SessionRecord, life: Duration, now: Duration) -> bool {
+        let living = self.living(&record.key, now);
+        if living.is_some_and(|kept| kept.owner != record.owner) {
+            return false;
+        }
+        if living.is_none() {
             self.owners_before.remove(&record.key);
         }
         self.sessions.insert(record.key.clone(), (record, now + at_least_one(life)));
-        Ok(true)
+        true
     }
 
     pub(crate) fn claim(
@@ -111,10 +118,16 @@ impl Beside {
         Ok(gone)
     }
 
-    pub(crate) fn forget(&mut self, key: &str, owner: &str, now: Duration) -> Result<(), Error> {
-        names_fit(key, owner)?;
-        if self.living(key, now).is_some_and(|kept| &*kept.owner == owner) {
-            self.sessions.remove(key);
+    pub(crate) fn forget_sessions(
+        &mut self,
+        owned: &[OwnedSession],
+        now: Duration,
+    ) -> Result<(), Error> {
+        owned.iter().try_for_each(|OwnedSession { key, owner }| names_fit(key, owner))?;
+        for OwnedSession { key, owner } in owned {
+            if self.living(key, now).is_some_and(|kept| kept.owner == *owner) {
+                self.sessions.remove(key);
+            }
         }
         Ok(())
     }

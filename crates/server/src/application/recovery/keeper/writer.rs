@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use broker::{Error, SessionRecord};
 use tokio::{
     sync::mpsc,
-    task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -68,32 +68,64 @@ impl Writer {
     /// ends by itself.
     async fn carry_out(&self, jobs: Vec<Job>) -> Vec<Job> {
         let taken = jobs.len();
-        let (mut writing, mut forgotten) = (JoinSet::new(), Vec::new());
+        let (mut records, mut forgotten) = (Vec::new(), Vec::new());
         for job in jobs {
             match job {
-                Job::Keep(kept) => {
-                    writing.spawn(keep(self.0.clone(), kept));
-                }
-                Job::Forget(kept) => forgotten.push(kept),
+                // Without bytes it was given up before it had any.
+                Job::Keep(kept) => records.extend(self.0.record(&kept).map(|it| (kept, it))),
+                Job::Forget(kept) => forgotten.push(self.0.owned(&kept)),
             }
         }
-        let mut again: Vec<Job> = Vec::new();
-        while let Some(written) = writing.join_next().await {
-            again.extend(written.ok().flatten().map(Job::Keep));
-        }
-        let mut forgetting = JoinSet::new();
-        for kept in forgotten {
-            let forget = self.0.broker.forget(kept.pid.as_str(), &self.0.owner(&kept));
-            forgetting.spawn(timeout(WRITE_WAIT, forget));
-        }
-        while let Some(forgotten) = forgetting.join_next().await {
-            if !matches!(forgotten, Ok(Ok(Ok(())))) {
-                tracing::debug!("a session record was not forgotten; it ends by itself");
+        let again = self.keep(records).await;
+        if !forgotten.is_empty() {
+            let forgetting = self.0.broker.forget_sessions(forgotten);
+            if !matches!(timeout(WRITE_WAIT, forgetting).await, Ok(Ok(()))) {
+                tracing::debug!("session records were not forgotten; they end by themselves");
             }
         }
         let done = i64::try_from(taken - again.len()).expect("a batch is small");
         self.0.metrics.session_records_waiting.dec_by(done);
+        again.into_iter().map(Job::Keep).collect()
+    }
+
+    /// Writes records; gives back those that the store did not take.
+    async fn keep(&self, records: Vec<(Arc<Kept>, SessionRecord)>) -> Vec<Arc<Kept>> {
+        let Err(error) = self.keep_together(&records).await else { return Vec::new() };
+        if error.is_none_or(|error| error.is_retryable()) {
+            return records.into_iter().map(|(kept, _)| kept).collect();
+        }
+        // It may be one of them alone that can't be kept.
+        let mut again = Vec::new();
+        for record in records {
+            match self.keep_together(std::slice::from_ref(&record)).await {
+                Ok(()) => {}
+                Err(Some(error)) if !error.is_retryable() => {
+                    tracing::warn!(%error, "a session record can't be kept");
+                }
+                Err(_) => again.push(record.0),
+            }
+        }
         again
+    }
+
+    /// Writes records, and closes who owns its one no more. An error without a cause is that the
+    /// store took too long.
+    async fn keep_together(
+        &self,
+        records: &[(Arc<Kept>, SessionRecord)],
+    ) -> Result<(), Option<Error>> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let copies = records.iter().map(|(_, record)| record.clone()).collect();
+        let keeping = self.0.broker.keep_sessions(copies, self.0.life);
+        let written = timeout(WRITE_WAIT, keeping).await.map_err(|_| None)?.map_err(Some)?;
+        for ((kept, _), written) in records.iter().zip(written) {
+            if !written {
+                kept.connection.close(CloseReason::Replaced);
+            }
+        }
+        Ok(())
     }
 
     /// Renews all records of this instance, in parts; those that the store has lost are written
@@ -136,22 +168,5 @@ async fn or_last_wait<T>(stop: &CancellationToken, work: impl Future<Output = T>
     tokio::select! {
         done = work => Some(done),
         () = end => None,
-    }
-}
-
-/// Writes a record; gives it back where the store did not take it.
-async fn keep(shared: Arc<Shared>, kept: Arc<Kept>) -> Option<Arc<Kept>> {
-    let record = shared.record(&kept)?;
-    match timeout(WRITE_WAIT, shared.broker.keep(record, shared.life)).await {
-        Ok(Ok(true)) => None,
-        Ok(Ok(false)) => {
-            kept.connection.close(CloseReason::Replaced);
-            None
-        }
-        Ok(Err(error)) if !error.is_retryable() => {
-            tracing::warn!(%error, "a session record can't be kept");
-            None
-        }
-        Ok(Err(_)) | Err(_) => Some(kept),
     }
 }

@@ -7,6 +7,7 @@ pub mod identity;
 mod member;
 mod pages;
 pub mod recovery;
+mod welcome;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use crate::{
 };
 use identity::Signer;
 use member::Member;
+pub use welcome::Welcome;
 
 /// The chat of one instance; clones share it.
 #[derive(Clone)]
@@ -32,8 +34,8 @@ pub struct Chat(Arc<Shared>);
 
 /// What the chat works with.
 pub struct Shared {
-    /// This instance's name, as clients are told.
-    pub instance: Box<str>,
+    /// What clients are told first.
+    pub welcome: Welcome,
     /// Where stock clients are.
     pub lobby: RoomKey,
     /// What clients may ask for.

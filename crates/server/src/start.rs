@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    application::{Chat, Shared, identity, recovery::keeper::Keeper},
+    application::{Chat, Shared, Welcome, identity, recovery::keeper::Keeper},
     config::Config,
     control::Control,
     forward,
@@ -133,10 +133,11 @@ impl Server {
         };
         let keys = secret::keys(config, &broker, &tasks, &ended);
         let presence = presence::start(parts, &tasks, ended.clone());
+        let chat_limits = limits::chat(config);
         let chat = Chat::new(Shared {
-            instance: instance.into(),
+            welcome: Welcome::new(&instance, &config.lobby, &chat_limits),
             lobby: config.lobby.clone(),
-            limits: limits::chat(config),
+            limits: chat_limits,
             open_rooms: config.open_rooms,
             keeper: keeper(config, &control, &broker, &metrics, &tasks, &ended),
             presence: presence.clone(),

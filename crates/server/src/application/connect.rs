@@ -8,7 +8,6 @@ use hub::CloseReason;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::timeout;
-use wire::Frame;
 
 use super::{
     Chat, identity,
@@ -16,14 +15,14 @@ use super::{
     member::Member,
     recovery::{Attempt, Pass, Pid, first_record},
 };
-use crate::sequencer::order::{Audience, Place};
+use crate::{
+    clock::within,
+    sequencer::order::{Audience, Place},
+};
 
 /// How long a socket waits for the log's first sight; then its transport is closed, so that it
 /// comes back. Never a CONNECT_ERROR: stock clients would not come back from that.
 pub(super) const PLACE_WAIT: Duration = Duration::from_secs(5);
-
-/// Version of the commands and events, as the welcome tells it.
-const PROTOCOL: u32 = 1;
 
 /// What a palabre client says of itself in the CONNECT payload.
 #[derive(Deserialize)]
@@ -55,15 +54,16 @@ impl Chat {
         let user = known.unwrap_or_else(identity::new_user);
         let name = match introduction.name {
             Some(name) => chat::names::display_name(&name, self.0.limits.name_chars)
-                .map_err(|refusal| refused(&refusal))?,
+                .map_err(|refusal| refused(&refusal))?
+                .into(),
             None => identity::guest_name(&user),
         };
         self.place(request, Audience::Palabre, None).await?;
-        let welcome = self.welcome(&user, &name, &signer.token(&user));
+        let welcome = self.0.welcome.palabre(&user, &name, &signer.token(&user));
         Ok(Accepted {
             sid: None,
             pid: None,
-            first: vec![wire::socket::event("/", "palabre:welcome", &[&welcome])],
+            first: vec![welcome],
             missed: None,
             state: Box::new(Member::new(Audience::Palabre, user, name)),
         })
@@ -98,7 +98,7 @@ impl Chat {
         Ok(Accepted {
             sid: None,
             pid,
-            first: vec![stock_welcome(&self.0.instance, audience, &place.cursor())],
+            first: vec![self.0.welcome.stock(audience, &place.cursor())],
             missed: None,
             state: Box::new(member),
         })
@@ -112,10 +112,10 @@ impl Chat {
         room: Option<&str>,
     ) -> Result<Place, Refused> {
         let place = self.0.sequencer.admit(request.key, audience, room);
-        match timeout(PLACE_WAIT, place).await {
-            Ok(Some(place)) => Ok(place),
-            Ok(None) => Err(Refused::Close(CloseReason::ShuttingDown)),
-            Err(_) => Err(Refused::Close(CloseReason::Unavailable)),
+        match within(PLACE_WAIT, place).await {
+            Some(Some(place)) => Ok(place),
+            Some(None) => Err(Refused::Close(CloseReason::ShuttingDown)),
+            None => Err(Refused::Close(CloseReason::Unavailable)),
         }
     }
 
@@ -128,39 +128,6 @@ impl Chat {
             Ok(Err(_)) | Err(_) => Err(unavailable),
         }
     }
-
-    fn welcome(&self, user: &str, name: &str, token: &str) -> String {
-        let limits = &self.0.limits;
-        json!({
-            "user": user,
-            "name": name,
-            "token": token,
-            "instance": self.0.instance,
-            "version": env!("CARGO_PKG_VERSION"),
-            "protocol": PROTOCOL,
-            "lobby": self.0.lobby.as_str(),
-            "limits": {
-                "text": limits.text_chars,
-                "name": limits.name_chars,
-                "room": chat::limits::ROOM_CHARS_MAX,
-                "page": limits.page_max,
-                "rooms": limits.rooms_per_socket,
-                "title": limits.title_chars,
-            },
-            "features": chat::Command::NAMES,
-        })
-        .to_string()
-    }
-}
-
-/// The first event of every stock client, with the cursor that is right there. Who comes back gets
-/// it too, with the cursor it came with: what it missed is still to come.
-pub(super) fn stock_welcome(instance: &str, audience: Audience, cursor: &str) -> Frame {
-    // Written by hand: every connection has one.
-    let instance = serde_json::to_string(instance).expect("a text is JSON");
-    let version = env!("CARGO_PKG_VERSION");
-    let welcome = format!("{{\"instance\":{instance},\"version\":\"{version}\"}}");
-    audience.event("palabre:welcome", &[&welcome], cursor)
 }
 
 /// What a client says of itself, where it is a palabre client: one whose payload has a number
@@ -173,6 +140,9 @@ fn introduction(auth: Option<&str>) -> Option<serde_json::Result<Introduction>> 
 /// Clients whose handlers can't take one more argument: python-socketio, known by the shape of
 /// its cache buster (seconds with a fraction; JavaScript's never has that), and those who ask.
 fn stock_audience(handshake: &Handshake) -> Audience {
+    if handshake.is_usual() {
+        return Audience::Stock;
+    }
     let seconds_with_fraction = |t: &str| {
         let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         t.split_once('.').is_some_and(|(whole, part)| all_digits(whole) && all_digits(part))

@@ -1,12 +1,18 @@
 //! Guests: who somebody is, proven by a token that the server has signed. Nobody can speak as
 //! another by naming its id.
 
+use std::sync::Arc;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+use smallvec::SmallVec;
 
-/// Random bytes of a user's id: 12 characters of base64.
-const USER_BYTES: usize = 9;
+/// Random letters of a user's id, of six bits each.
+const USER_LETTERS: usize = 12;
+
+/// Letters and digits of its id that a guest's name shows.
+const NAME_LETTERS: usize = 5;
 
 /// Signs guests' tokens and checks them.
 #[derive(Clone)]
@@ -25,7 +31,7 @@ impl Signer {
     }
 
     /// The user that a token proves; `None` where this deployment has not signed it.
-    pub fn user_of(&self, token: &str) -> Option<Box<str>> {
+    pub fn user_of(&self, token: &str) -> Option<Arc<str>> {
         let (user, signature) = token.strip_prefix("v1.")?.split_once('.')?;
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
         self.mac_of(user).verify_slice(&signature).ok().map(|()| user.into())
@@ -40,14 +46,18 @@ impl Signer {
 }
 
 /// A new guest's id.
-pub fn new_user() -> Box<str> {
-    format!("g{}", random_text::<USER_BYTES>()).into()
+pub fn new_user() -> Arc<str> {
+    let mut id = [b'g'; 1 + USER_LETTERS];
+    id[1..].copy_from_slice(&gateway::random_letters::<USER_LETTERS>());
+    str::from_utf8(&id).expect("these letters are ASCII").into()
 }
 
 /// What a guest is called until it says otherwise.
-pub fn guest_name(user: &str) -> Box<str> {
-    let tail: String = user.chars().filter(char::is_ascii_alphanumeric).take(5).collect();
-    format!("Guest {}", tail.to_ascii_uppercase()).into()
+pub fn guest_name(user: &str) -> Arc<str> {
+    let mut name = SmallVec::<[u8; 16]>::from_slice(b"Guest ");
+    let shown = user.bytes().filter(u8::is_ascii_alphanumeric).take(NAME_LETTERS);
+    name.extend(shown.map(|byte| byte.to_ascii_uppercase()));
+    str::from_utf8(&name).expect("these letters are ASCII").into()
 }
 
 /// `N` random bytes as URL-safe base64.
@@ -57,14 +67,22 @@ pub fn random_text<const N: usize>() -> String {
 
 /// `N` random bytes.
 pub fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the kernel gives random bytes");
-    bytes
+    gateway::random()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_guest_is_called_after_its_id() {
+        for (user, name) in [("g-_aB-9cD", "Guest GAB9C"), ("g", "Guest G"), ("", "Guest ")] {
+            assert_eq!(&*guest_name(user), name);
+        }
+        let (user, other) = (new_user(), new_user());
+        assert_eq!((user.len(), user.as_bytes()[0]), (13, b'g'));
+        assert_ne!(user, other);
+    }
 
     #[test]
     fn a_token_proves_its_user_and_no_other() {

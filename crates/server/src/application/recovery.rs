@@ -15,12 +15,7 @@ use gateway::{Accepted, Connect, Refused, SocketId};
 use hub::CloseReason;
 use tokio::time::timeout;
 
-use super::{
-    Chat,
-    connect::{PLACE_WAIT, stock_welcome},
-    identity,
-    member::Member,
-};
+use super::{Chat, connect::PLACE_WAIT, identity, member::Member};
 use crate::{
     metrics::Recovered,
     sequencer::{
@@ -31,7 +26,7 @@ use crate::{
 use keeper::{Claimed, Keeper, Lease};
 use missed::Missed;
 pub(super) use record::Pid;
-use record::{Joined, Session};
+use record::Session;
 
 /// What a stock client brings back of its earlier session.
 pub(super) struct Pass {
@@ -74,8 +69,7 @@ struct Return<'a> {
 
 /// The record of a new session.
 pub(super) fn first_record(sid: SocketId, user: &str, room: &str, place: &Place) -> Box<[u8]> {
-    let rooms = vec![Joined::at(room, place.head_of(room))];
-    Session { sid, user: user.into(), rooms }.encode()
+    record::encode(sid, user, [(room, place.head_of(room))].into_iter())
 }
 
 impl Pass {
@@ -217,7 +211,7 @@ impl Chat {
         Ok(Accepted {
             sid: Some(session.sid),
             pid: Some(pid.into()),
-            first: vec![stock_welcome(&self.0.instance, audience, &cursor::text(&cursor))],
+            first: vec![self.0.welcome.stock(audience, &cursor::text(&cursor))],
             missed: Some(missed.frames(wanted, &place.heads)),
             state: Box::new(member),
         })

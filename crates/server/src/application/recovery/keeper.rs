@@ -17,6 +17,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use broker::{Broker, OwnedSession, Recipient, SessionRecord};
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 use hub::{CloseReason, Connection, SocketKey};
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -62,9 +63,10 @@ struct Shared {
     life: Duration,
     /// What the tokens of this instance begin with.
     mark: Box<str>,
-    /// The sessions of this instance by the number of their socket. Locked for a look or a
-    /// change, or to copy what is to be renewed.
-    live: Mutex<HashSet<ByNumber>>,
+    /// The sessions of this instance by the number of their socket, which the hub gives: no
+    /// client chooses what is hashed. Locked for a look or a change, or to copy what is to be
+    /// renewed.
+    live: Mutex<HashSet<ByNumber, RandomState>>,
     jobs: mpsc::Sender<Job>,
 }
 
@@ -157,8 +159,10 @@ impl Keeper {
         let (number, secret) = (key.number(), identity::random());
         let (connection, bytes) = (connection.clone(), OnceLock::new());
         let kept = Arc::new(Kept { pid, number, secret, connection, bytes });
-        self.0.live.lock().replace(ByNumber(kept.clone()));
-        self.0.measure();
+        let mut live = self.0.live.lock();
+        live.replace(ByNumber(kept.clone()));
+        self.0.measure(live.len());
+        drop(live);
         Lease { kept }
     }
 
@@ -210,15 +214,16 @@ impl Keeper {
         if live.get(&number).is_some_and(|found| Arc::ptr_eq(&found.0, &lease.kept)) {
             live.remove(&number);
         }
-        drop(live);
-        self.0.measure();
+        self.0.measure(live.len());
     }
 
     /// A socket has left. Its record stays until its life is over, so that it can come back,
     /// except where it was ended on purpose or lost its past.
     pub(in crate::application) fn part(&self, key: SocketKey, reason: CloseReason) {
-        let Some(ByNumber(kept)) = self.0.live.lock().take(&key.number()) else { return };
-        self.0.measure();
+        let mut live = self.0.live.lock();
+        let Some(ByNumber(kept)) = live.take(&key.number()) else { return };
+        self.0.measure(live.len());
+        drop(live);
         if !reason.may_reconnect() || reason == CloseReason::LogReset {
             self.0.enqueue(Job::Forget(kept));
         }
@@ -250,8 +255,8 @@ impl Shared {
         Some(SessionRecord { key, owner, bytes: Bytes::copy_from_slice(kept.bytes.get()?) })
     }
 
-    fn measure(&self) {
-        let live = self.live.lock().len();
+    /// Told while `live` is locked, so that the last one tells the truth.
+    fn measure(&self, live: usize) {
         self.metrics.session_records.set(i64::try_from(live).unwrap_or(i64::MAX));
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use broker::{Head, partition_of};
 use gateway::SocketId;
 
-use crate::{application::identity, sequencer::order::Wanted};
+use crate::sequencer::order::Wanted;
 
 /// The version that this release writes and reads, the first byte of a record.
 const VERSION: char = '\u{2}';
@@ -29,7 +29,7 @@ const PID_LEN: usize = 20;
 
 impl Pid {
     pub(in crate::application) fn random() -> Self {
-        Self::parse(&identity::random_text::<15>()).expect("base64 for URLs has these letters")
+        Self(Text::Usual(gateway::random_letters()))
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
@@ -71,7 +71,7 @@ pub(super) struct Joined {
 
 impl Joined {
     /// Entered at this state of the room's partition.
-    pub(super) fn at(room: &str, head: Head) -> Self {
+    fn at(room: &str, head: Head) -> Self {
         Self { room: room.into(), head }
     }
 
@@ -83,16 +83,34 @@ impl Joined {
     }
 }
 
-impl Session {
-    pub(super) fn encode(&self) -> Box<[u8]> {
-        let mut text = format!("{VERSION}{} {}", self.sid.as_str(), self.user);
-        for Joined { room, head } in &self.rooms {
-            // Writing to a string can't fail.
-            let _ = write!(text, "\n{room} {} {}", head.epoch, head.seq);
-        }
-        text.into_bytes().into()
+/// The record of a session.
+pub(super) fn encode<'a>(
+    sid: SocketId,
+    user: &str,
+    rooms: impl Iterator<Item = (&'a str, Head)> + Clone,
+) -> Box<[u8]> {
+    // Of the right size, since every connection has one for as long as it lasts.
+    let digits = |number: u64| number.checked_ilog10().map_or(1, |log| log as usize + 1);
+    let of_room =
+        |(room, head): (&str, Head)| room.len() + head.epoch.as_str().len() + digits(head.seq) + 3;
+    let of_rooms: usize = rooms.clone().map(of_room).sum();
+    let sid = sid.as_str();
+    let mut text =
+        String::with_capacity(VERSION.len_utf8() + sid.len() + 1 + user.len() + of_rooms);
+    text.push(VERSION);
+    for word in [sid, " ", user] {
+        text.push_str(word);
     }
+    for (room, head) in rooms {
+        for word in ["\n", room, " ", head.epoch.as_str(), " "] {
+            text.push_str(word);
+        }
+        write!(text, "{}", head.seq).expect("a String takes all");
+    }
+    text.into_bytes().into()
+}
 
+impl Session {
     /// `None` for another version, or what is no record.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?.strip_prefix(VERSION)?;
@@ -140,6 +158,13 @@ mod tests {
         Head { epoch: Epoch::from_random([epoch; 16]), seq }
     }
 
+    fn encoded(session: &Session) -> Box<[u8]> {
+        let rooms = session.rooms.iter().map(|Joined { room, head }| (&**room, *head));
+        let bytes = encode(session.sid, &session.user, rooms.clone());
+        assert!(bytes.len() < broker::SESSION_BYTES_MAX);
+        bytes
+    }
+
     fn session(rooms: &[(&str, Head)]) -> Session {
         let rooms = rooms.iter().map(|(room, head)| Joined::at(room, *head)).collect();
         Session { sid: SocketId::parse(&"s".repeat(20)).unwrap(), user: "gAAAA".into(), rooms }
@@ -147,9 +172,12 @@ mod tests {
 
     #[test]
     fn a_session_is_read_as_it_was_written() {
-        let session = session(&[("general", head(1, 7)), ("other", head(1, 9))]);
-        assert_eq!(Session::decode(&session.encode()), Some(session.clone()));
-        assert!(session.encode().len() < broker::SESSION_BYTES_MAX);
+        for seq in [0, 9, 10, u64::MAX] {
+            let session = session(&[("general", head(1, seq)), ("other", head(1, 9))]);
+            assert_eq!(Session::decode(&encoded(&session)), Some(session));
+        }
+        let session = session(&[]);
+        assert_eq!(Session::decode(&encoded(&session)), Some(session.clone()));
         let sid = session.sid.as_str();
         for bad in [
             String::new(),

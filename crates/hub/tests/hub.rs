@@ -138,6 +138,30 @@ async fn batches_are_bounded() {
 }
 
 #[tokio::test]
+async fn batch_that_waits_for_company_is_written_although_more_keeps_coming() {
+    let millisecond = Duration::from_millis(1);
+    let (linger_from, linger_max, shard_queue) = (Duration::ZERO, millisecond, 8);
+    let batch_publications = 100_000;
+    let limits =
+        Limits { batch_publications, shard_queue, linger_from, linger_max, ..Limits::default() };
+    let house = House::new(1, limits);
+    let (one, _, mut client) = house.stream_socket().await;
+    let (other, _, mut other_client) = house.stream_socket().await;
+    house.hub.enter(one, Topic(1)).await;
+    house.hub.enter(other, Topic(1)).await;
+    // The runtime has one thread, so the queue is full whenever the shard looks into it.
+    for number in 0..1200 {
+        house.hub.publish(vec![lasting(1, number)]).await;
+    }
+    let expected: Vec<_> = (0..1200).map(frame).collect();
+    read(&mut client, &expected).await;
+    read(&mut other_client, &expected).await;
+    // What is there at first, and after a millisecond what is there again: two queues each.
+    let batches = house.metric("hub_batches_total");
+    assert!(batches > 1200 / 24, "{batches} batches");
+}
+
+#[tokio::test]
 async fn large_topic_lets_other_tasks_run() {
     let house = House::new(1, Limits { yield_after: 10, ..Limits::default() });
     let mut connections = Vec::new();

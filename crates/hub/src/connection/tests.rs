@@ -353,6 +353,33 @@ async fn peer_that_is_gone_closes_the_connection() {
     assert!(matches!(drained, Poll::Ready(Ok(()))));
 }
 
+#[tokio::test]
+async fn closed_connection_takes_no_frames_although_its_stream_would() {
+    for reason in [CloseReason::ServerDisconnect, CloseReason::SlowConsumer] {
+        let (connection, _) = connection(100_000);
+        let (stream, mut client) = tcp().await;
+        connection.attach_stream(stream, false);
+        connection.send(&text(1), Class::Lasting);
+        connection.close(reason);
+        connection.send(&text(2), Class::Lasting);
+        connection.send_all(&[text(3), text(4)], Class::Lasting);
+        connection.discard();
+        let mut received = Vec::new();
+        soon(client.read_to_end(&mut received)).await.unwrap();
+        assert_eq!(received, bytes_of([&text(1)]), "{reason}");
+    }
+}
+
+#[test]
+fn dropped_connection_no_longer_counts_as_waiting() {
+    let (connection, metrics) = connection(100_000);
+    let waiting = &metrics.counts().outbox_bytes;
+    connection.send(&text(1), Class::Lasting);
+    assert_eq!(waiting.get(), text(1).len().cast_signed() as i64);
+    drop(connection);
+    assert_eq!(waiting.get(), 0);
+}
+
 #[test]
 fn empty_frames_take_no_place() {
     let (connection, _) = connection(100_000);

@@ -96,3 +96,57 @@ impl Outbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn outbox() -> Outbox {
+        let board = Arc::new(Board::new("run", 0, 1));
+        Outbox::new(board, Duration::ZERO, Duration::ZERO)
+    }
+
+    async fn say(outbox: &mut Outbox, answer: u64) -> u32 {
+        let number = outbox.turn().await;
+        outbox.sent(answer);
+        number
+    }
+
+    fn fates(outbox: &Outbox) -> Vec<Fate> {
+        outbox.board.messages().into_iter().map(|made| made.fate).collect()
+    }
+
+    #[tokio::test]
+    async fn answers_say_what_became_of_a_message() {
+        let mut outbox = outbox();
+        for answer in 10..13 {
+            assert_eq!(say(&mut outbox, answer).await + 10, answer as u32);
+        }
+        outbox.answered(12, &json!({ "ok": false, "error": { "code": "too-long" } }));
+        outbox.answered(10, &json!({ "ok": true, "offset": 1 }));
+        outbox.answered(11, &json!({ "ok": false, "error": { "code": "unavailable" } }));
+        outbox.answered(99, &json!({ "ok": true }));
+        let fates = fates(&outbox);
+        assert!(matches!(fates[..], [Fate::Acknowledged(_), Fate::Unanswered, Fate::Refused]));
+        assert_eq!(outbox.waiting, [1], "it is sent again");
+        assert!(outbox.held_until.is_some() && outbox.under_way.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_was_under_way_is_sent_again_in_order_unless_nobody_could_tell() {
+        let mut outbox = outbox();
+        for answer in [5, 9, 7] {
+            say(&mut outbox, answer).await;
+        }
+        outbox.turn().await;
+        outbox.interrupted();
+        assert_eq!(outbox.waiting, [0, 1, 2, 3]);
+        outbox.answered(5, &json!({ "ok": true }));
+        assert_eq!(say(&mut outbox, 1).await, 0, "an answer of the connection before is none");
+        outbox.give_up();
+        assert_eq!(fates(&outbox), [Fate::Abandoned; 4]);
+        assert!(outbox.waiting.is_empty() && outbox.under_way.is_empty());
+    }
+}

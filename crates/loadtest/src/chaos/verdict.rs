@@ -115,3 +115,55 @@ impl fmt::Display for Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEALED: Fault = Fault { at_ms: 5, lasted_ms: 1, healed_ms: Some(7) };
+    const GOOD: Tally = Tally {
+        delivered: 9,
+        lost_by_log: 0,
+        lost: 0,
+        doubled_in_log: 0,
+        doubled: 0,
+        reordered: 0,
+        unlogged: 0,
+    };
+
+    fn verdict(tally: Tally, fates: &[Fate], faults: &[Fault]) -> Verdict {
+        let made: Vec<Made> = fates.iter().map(|fate| Made { at: 1, fate: *fate }).collect();
+        Verdict::new("name".into(), tally, &made, &[], faults.to_vec())
+    }
+
+    #[test]
+    fn kept_is_what_is_clean_answered_and_healed() {
+        let fates = [Fate::Acknowledged(3), Fate::Refused, Fate::Abandoned];
+        let kept = verdict(GOOD, &fates, &[HEALED]);
+        assert!(kept.kept && kept.to_string().contains("every promise kept"), "{kept}");
+        assert_eq!((kept.sent, kept.acknowledged, kept.refused, kept.unanswered), (3, 1, 1, 1));
+        assert!(verdict(GOOD, &fates, &[]).kept, "where nothing was done");
+        assert!(!verdict(GOOD, &[Fate::Unanswered], &[HEALED]).kept);
+        let never = Fault { healed_ms: None, ..HEALED };
+        assert!(!verdict(GOOD, &fates, &[HEALED, never, HEALED]).kept);
+        assert!(!verdict(Tally::default(), &fates, &[HEALED]).kept, "nobody got anything");
+    }
+
+    #[test]
+    fn every_kind_of_broken_promise_shows() {
+        for (tally, shown) in [
+            (Tally { lost: 1, ..GOOD }, (1, 0, 0, 0)),
+            (Tally { lost_by_log: 1, ..GOOD }, (1, 0, 0, 0)),
+            (Tally { doubled: 1, ..GOOD }, (0, 1, 0, 0)),
+            (Tally { doubled_in_log: 1, ..GOOD }, (0, 1, 0, 0)),
+            (Tally { reordered: 1, ..GOOD }, (0, 0, 1, 0)),
+            (Tally { unlogged: 1, ..GOOD }, (0, 0, 0, 1)),
+            (Tally { lost: 1, lost_by_log: 2, ..GOOD }, (3, 0, 0, 0)),
+        ] {
+            let found = verdict(tally, &[Fate::Acknowledged(3)], &[HEALED]);
+            assert!(!found.kept && found.to_string().contains("BROKEN"), "{found}");
+            let Verdict { lost, doubled, reordered, unlogged, .. } = found;
+            assert_eq!((lost, doubled, reordered, unlogged), shown);
+        }
+    }
+}

@@ -204,3 +204,93 @@ impl Voice for Member {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(voice: &mut impl Voice, name: &str, args: &[Value]) -> Vec<String> {
+        voice.hear(Incoming::Event(name, args)).texts
+    }
+
+    fn entry(offset: u64) -> Value {
+        json!({ "offset": offset, "text": offset.to_string() })
+    }
+
+    /// The answer to a join: a page up to the head.
+    fn page(offsets: std::ops::RangeInclusive<u64>) -> Value {
+        let entries: Vec<Value> = offsets.clone().map(entry).collect();
+        json!({ "ok": true, "members": 3, "epoch": "e", "head": offsets.end(), "entries": entries })
+    }
+
+    #[test]
+    fn stock_client_knows_whether_it_was_recovered() {
+        let mut stock = Stock::default();
+        assert_eq!(stock.introduction(), json!({}));
+        assert_eq!(stock.connected(&json!({ "pid": "a" })), Some(What::Connected));
+        assert_eq!(stock.introduction(), json!({ "pid": "a" }));
+        assert_eq!(events(&mut stock, "chat message", &["hi".into(), "o1".into()]), ["hi"]);
+        assert!(events(&mut stock, "welcome", &["hi".into(), "o2".into()]).is_empty());
+        assert_eq!(stock.introduction(), json!({ "pid": "a", "offset": "o2" }));
+        assert_eq!(stock.connected(&json!({ "pid": "a" })), Some(What::Recovered));
+        assert!(stock.is_same_user());
+        for other in [json!({ "pid": "b" }), json!({})] {
+            assert_eq!(stock.connected(&other), Some(What::Restarted));
+            assert!(!stock.is_same_user());
+        }
+    }
+
+    #[test]
+    fn member_shows_each_entry_once_it_is_caught_up() {
+        let mut member = Member::new("ann".into());
+        assert_eq!(member.connected(&Value::Null), None);
+        let welcome = json!({ "token": "t", "lobby": "lobby" });
+        let asked = member.hear(Incoming::Event("palabre:welcome", &[welcome])).command;
+        assert_eq!(asked, Some(("join", json!({ "room": "lobby", "limit": PAGE }))));
+        assert!(events(&mut member, "entry", &[entry(8)]).is_empty() && !member.may_speak());
+        let joined = member.hear(Incoming::Answer(&page(5..=7)));
+        assert_eq!((joined.became, joined.command), (Some(What::Connected), None));
+        assert_eq!(joined.texts, ["5", "6", "7", "8"]);
+        assert!(member.may_speak());
+        assert_eq!(events(&mut member, "entry", &[entry(9)]), ["9"]);
+        assert_eq!(events(&mut member, "entry", &[entry(9)]), ["9"], "a double is seen");
+        assert_eq!(member.introduction()["token"], "t");
+    }
+
+    #[test]
+    fn member_that_comes_back_is_told_whether_anything_is_missing() {
+        let mut member = Member::new("ann".into());
+        member.hear(Incoming::Answer(&page(5..=7)));
+        member.connected(&Value::Null);
+        assert!(!member.may_speak());
+        let (_, asked) = member.hear(Incoming::Event("reset", &[])).command.unwrap();
+        assert_eq!(asked["after"], json!({ "epoch": "e", "offset": 7 }));
+        let back = member.hear(Incoming::Answer(&page(8..=9)));
+        assert_eq!(
+            (back.became, &*back.texts),
+            (Some(What::Recovered), &["8", "9"].map(String::from)[..])
+        );
+        let mut afresh = page(20..=21);
+        afresh["reset"] = true.into();
+        let back = member.hear(Incoming::Answer(&afresh));
+        assert_eq!((back.became, back.texts.len()), (Some(What::Restarted), 0));
+        assert_eq!(events(&mut member, "entry", &[entry(22)]), ["22"]);
+    }
+
+    #[test]
+    fn member_reads_on_to_the_head_and_asks_again_where_it_must() {
+        let mut member = Member::new("ann".into());
+        let mut first = page(1..=2);
+        first["head"] = 4.into();
+        let read = member.hear(Incoming::Answer(&first));
+        let (command, takes) = read.command.unwrap();
+        assert_eq!((command, &takes["after"], read.texts.len()), ("history", &json!(2), 2));
+        assert!(!member.may_speak());
+        let later = member.hear(Incoming::Answer(&json!({ "ok": false })));
+        assert_eq!((later.command.unwrap().0, later.wait), ("join", AGAIN_AFTER));
+        let rest = json!({ "ok": true, "entries": [entry(3), entry(4), entry(5)] });
+        let read = member.hear(Incoming::Answer(&rest));
+        assert_eq!(read.texts, ["3", "4"], "the fifth comes live");
+        assert!(member.may_speak());
+    }
+}

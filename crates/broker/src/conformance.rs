@@ -92,6 +92,8 @@ macro_rules! conformance_tests {
             session_claimed_at_once_goes_from_one_to_the_next
             session_lives_as_long_as_it_is_renewed
             many_sessions_are_renewed_at_once
+            many_sessions_are_kept_and_forgotten_at_once
+            large_sessions_are_kept_at_once
             sessions_have_limits
             mail_reaches_whom_it_is_for
             mail_keeps_its_order

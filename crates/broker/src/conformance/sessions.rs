@@ -149,6 +149,55 @@ pub async fn many_sessions_are_renewed_at_once(place: &dyn Place) {
     assert_eq!(renew(&*broker, &[]).await, [""; 0]);
 }
 
+/// More than any implementation keeps or forgets in one step, one after the other.
+pub async fn many_sessions_are_kept_and_forgotten_at_once(place: &dyn Place) {
+    let broker = open(place).await;
+    let key = |number: usize| format!("session {number}");
+    let all = |owner: &str| -> Vec<_> {
+        (0..1_200).map(|number| record(&key(number), owner, owner)).collect()
+    };
+    for number in (0..1_200).step_by(100) {
+        assert!(keep(&*broker, record(&key(number), "you", "yours"), LONG).await);
+    }
+    let kept = within(broker.keep_sessions(all("me"), LONG)).await.expect("they are kept");
+    assert_eq!(kept, (0..1_200).map(|number| number % 100 != 0).collect::<Vec<_>>());
+    assert_eq!(claim(&*broker, &key(100), "me").await, Some(record(&key(100), "you", "yours")));
+    assert_eq!(claim(&*broker, &key(101), "you").await, Some(record(&key(101), "me", "me")));
+
+    let same = ["first", "second"].map(|text| record("same", "me", text));
+    let other = record("same", "you", "third");
+    let kept = within(broker.keep_sessions([&same[..], &[other]].concat(), LONG)).await;
+    assert_eq!(kept, Ok(vec![true, true, false]));
+    assert_eq!(claim(&*broker, "same", "you").await, Some(same[1].clone()), "the later one counts");
+    assert_eq!(within(broker.keep_sessions(Vec::new(), LONG)).await, Ok(Vec::new()));
+
+    let owned: Vec<_> = (0..1_200).map(|number| owned(&key(number), "me")).collect();
+    within(broker.forget_sessions(owned.clone())).await.expect("they are forgotten");
+    assert_eq!(renew(&*broker, &owned).await.len(), 1_200);
+    // What has changed hands above has stayed with the other one, or gone.
+    for number in 0..1_200 {
+        let found = claim(&*broker, &key(number), "you").await;
+        let is_yours = number % 100 == 0 && number != 100 || number == 101;
+        assert_eq!(found.is_some(), is_yours, "{number}");
+    }
+}
+
+/// Large ones don't have to fit together into one step, nor small ones and a large one.
+pub async fn large_sessions_are_kept_at_once(place: &dyn Place) {
+    let broker = open(place).await;
+    let sized = |number: usize| {
+        let size = if number.is_multiple_of(3) { 10 } else { SESSION_BYTES_MAX };
+        let bytes = vec![number as u8; size].into();
+        SessionRecord { bytes, ..record(&format!("session {number}"), "me", "") }
+    };
+    let kept = within(broker.keep_sessions((0..300).map(sized).collect(), LONG)).await;
+    assert_eq!(kept, Ok(vec![true; 300]));
+    for number in [0, 1, 15, 16, 17, 150, 298, 299] {
+        let found = claim(&*broker, &format!("session {number}"), "you").await;
+        assert_eq!(found, Some(sized(number)));
+    }
+}
+
 /// Any names and bytes up to their limits; beyond, an error, and nothing is done.
 pub async fn sessions_have_limits(place: &dyn Place) {
     let broker = open(place).await;
@@ -166,6 +215,9 @@ pub async fn sessions_have_limits(place: &dyn Place) {
     let large = SessionRecord { bytes: [&all[..], b"!"].concat().into(), ..record("l", "me", "") };
     for record in [large, record(&too_long, "me", ""), record("other", &too_long, "")] {
         refused(within(broker.keep(record.clone(), LONG)).await.map(drop));
+        let both = vec![self::record("beside it", "me", ""), record.clone()];
+        refused(within(broker.keep_sessions(both, LONG)).await.map(drop));
+        assert_eq!(claim(&*broker, "beside it", "me").await, None, "nothing was done");
         if record.key.len() <= SESSION_NAME_BYTES_MAX {
             assert_eq!(claim(&*broker, &record.key, "me").await, None, "nothing was done");
         }
@@ -174,7 +226,8 @@ pub async fn sessions_have_limits(place: &dyn Place) {
         refused(within(broker.claim(key, owner, LONG)).await.map(drop));
         refused(within(broker.forget(key, owner)).await);
         let asked = vec![owned("key", "you"), owned(key, owner)];
-        refused(within(broker.renew_sessions(asked, LONG)).await.map(drop));
+        refused(within(broker.renew_sessions(asked.clone(), LONG)).await.map(drop));
+        refused(within(broker.forget_sessions(asked)).await);
     }
     assert!(keep(&*broker, record("key", "you", "still mine"), LONG).await);
 }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::schema::{signed, unsigned};
 
 /// Rooms that are kept in mind between two transactions; with one more all are forgotten.
-const ROOMS_MAX: usize = 4_096;
+pub(super) const ROOMS_MAX: usize = 4_096;
 
 /// Where a room stands.
 #[derive(Clone, Copy, Debug)]

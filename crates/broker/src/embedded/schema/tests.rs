@@ -75,6 +75,46 @@ fn rooms_of_the_first_schema_get_the_time_of_their_newest_entry() {
 }
 
 #[test]
+fn ids_and_sessions_of_the_third_schema_are_kept() {
+    for (ids, forgotten) in [
+        ("VALUES (3, 1, 'u', 'j', 2, 200, x'07')", 2),
+        ("SELECT 1, 1, '', '', 1, 1, x'' WHERE false", 4),
+    ] {
+        let (_directory, path) = place();
+        let mut db = Connection::open(&path).unwrap();
+        migrate(&mut db, &STEPS[..3]).unwrap();
+        db.execute_batch(&format!(
+            "INSERT INTO rooms (key, name, head, trimmed) VALUES (1, 'lobby', 3, 0);
+             INSERT INTO entries VALUES
+               (2, 1, 1, 100, 'u', 'i', NULL, x'00'), (3, 1, 2, 200, 'u', 'j', NULL, x'00'),
+               (4, 1, 3, 300, 'u', 'k', NULL, x'00');
+             INSERT INTO ids {ids};
+             INSERT INTO sessions VALUES ('b', 'me', 'you', 7, x'0b'), ('a', 'i', '', 9, x'0a');
+             UPDATE log SET seq = 4, at = 300, trimmed = 1"
+        ))
+        .unwrap();
+        drop(db);
+        let (db, _) = open_writer(&path).unwrap();
+        let all = |sql| -> Vec<String> {
+            let mut select = db.prepare(sql).unwrap();
+            select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        let sql =
+            "SELECT room||' '||user||' '||id||' '||seq||' '||offset||' '||at||' '||hex(content)
+                   FROM ids";
+        let expected = if forgotten == 2 { vec!["1 u j 3 2 200 07"] } else { vec![] };
+        assert_eq!(all(sql), expected);
+        assert_eq!(all("SELECT cast(forgotten AS TEXT) FROM log"), [forgotten.to_string()]);
+        let sql = "SELECT key||' '||owner||' '||before||' '||ends||' '||hex(bytes) FROM sessions";
+        assert_eq!(all(sql), ["b me you 7 0B", "a i  9 0A"]);
+        let sql =
+            "SELECT name FROM sqlite_schema WHERE name LIKE '%by_seq' OR name LIKE '%by_time'";
+        assert_eq!(all(sql), ["rooms_by_time"], "nothing else is left");
+        drop(db);
+    }
+}
+
+#[test]
 fn step_that_fails_changes_nothing() {
     let (_directory, path) = place();
     let (mut db, tip) = open_writer(&path).unwrap();

@@ -47,6 +47,23 @@ async fn session_with_the_shortest_life_left_goes_when_there_are_too_many() {
 }
 
 #[tokio::test]
+async fn sessions_beyond_what_is_looked_through_at_once_keep_to_their_limit() {
+    let limits = Limits { sessions: 2_500, ..Limits::memory() };
+    let log = Embedded::open(None, limits).unwrap();
+    let several = |name: &str, count: usize| -> Vec<_> {
+        (0..count).map(|number| session(&format!("{name} {number}"))).collect()
+    };
+    for (name, count, life) in [("old", 2_500, LONG / 2), ("new", 2_000, LONG)] {
+        let kept = within(log.keep_sessions(several(name, count), life)).await.unwrap();
+        assert_eq!(kept, vec![true; count]);
+    }
+    let keys = keys(&log).await;
+    assert_eq!(keys.len(), 2_500);
+    let new = keys.iter().filter(|key| key.starts_with("new")).count();
+    assert_eq!(new, 2_000, "none goes while others have a shorter life left");
+}
+
+#[tokio::test]
 async fn sessions_that_ended_are_deleted_and_counted_no_more() {
     let hand = Hand::at(1_000_000);
     let limits = Limits { sessions: 2_000, ..Limits::memory() };
@@ -90,6 +107,17 @@ async fn appends_wait_for_the_disk_after_a_session_did_not() {
         let then = on_writer(&log, move |db| synchronous(db)).await;
         assert_eq!(then, 2, "full, which is waiting for the disk at each commit");
         append(&log, "lobby", turn).await;
+    }
+    // Also while more of them wait than are written in one turn.
+    let busy = keep_busy(&log).await;
+    let keeping: Vec<_> = (0..3)
+        .map(|part| (0..256).map(|number| session(&format!("{part} {number}"))).collect())
+        .map(|part| log.keep_sessions(part, LONG))
+        .collect();
+    let (then, ()) = tokio::join!(on_writer(&log, move |db| synchronous(db)), async { drop(busy) });
+    assert_eq!(then, 2);
+    for part in keeping {
+        assert_eq!(within(part).await, Ok(vec![true; 256]));
     }
 }
 

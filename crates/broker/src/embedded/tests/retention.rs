@@ -128,6 +128,40 @@ async fn partition_window_keeps_what_a_room_no_longer_shows() {
 }
 
 #[tokio::test]
+async fn what_was_trimmed_can_not_be_targeted_and_its_id_is_free() {
+    let hand = Hand::at(DAY);
+    let limits = Limits { room_entries: 2, partition_entries: 0, ..Limits::embedded() };
+    let log = open(None, &limits, &hand);
+    for number in 1..=5 {
+        append(&log, "lobby", number).await;
+    }
+    hand.set(DAY + 70_000);
+    swept(&log, "entries", 2).await;
+    let reaction = |number, target| Draft { target: Some(target), ..draft("lobby", number) };
+    let refused = within(log.append(reaction(6, 3))).await;
+    assert!(matches!(refused, Err(AppendError::Refused(_))), "{refused:?}");
+    assert_eq!(within(log.append(reaction(6, 4))).await.unwrap().offset, 6);
+    let again = append(&log, "lobby", 3).await;
+    assert_eq!((again.offset, again.duplicate), (7, false));
+    assert!(append(&log, "lobby", 5).await.duplicate);
+    let both = within(log.append(Draft { bytes: "other".into(), ..reaction(5, 1) })).await;
+    assert_eq!(both, Err(AppendError::Conflict), "the id is looked at before the target");
+}
+
+#[tokio::test]
+async fn rooms_beyond_what_is_kept_in_mind_go_on_where_they_were() {
+    let log = Embedded::open(None, Limits::memory()).unwrap();
+    for round in 1..=2 {
+        let calls: Vec<_> = (0..known::ROOMS_MAX + 100)
+            .map(|room| log.append(draft(&format!("room {room}"), round)))
+            .collect();
+        for call in calls {
+            assert_eq!(within(call).await.unwrap().offset, round as u64);
+        }
+    }
+}
+
+#[tokio::test]
 async fn sweeping_goes_in_steps_until_all_is_done() {
     let hand = Hand::at(DAY);
     let limits = Limits { room_entries: 1, partition_entries: 0, ..Limits::embedded() };

@@ -34,6 +34,13 @@ async fn three(log: &Embedded) -> [Result<Appended, AppendError>; 3] {
     [within(one).await, within(two).await, within(three).await]
 }
 
+/// The seq and the offset of an entry that was made.
+fn place(answer: Result<Appended, AppendError>) -> (u64, u64) {
+    let Appended { seq, offset, duplicate, .. } = answer.unwrap();
+    assert!(!duplicate);
+    (seq, offset)
+}
+
 #[tokio::test]
 async fn one_that_fails_takes_no_other_along() {
     let (_directory, log) = on_disk();
@@ -45,7 +52,7 @@ async fn one_that_fails_takes_no_other_along() {
     )
     .await;
     let [one, two, three] = three(&log).await;
-    assert_eq!((one.unwrap().seq, three.unwrap().seq), (1, 2));
+    assert_eq!([one, three].map(place), [(1, 1), (2, 2)]);
     assert_eq!(two, Err(AppendError::Refused("not this one".into())));
     assert_eq!(ids(&stored(&log).await), ["1", "3"]);
     assert_eq!(heard(&mut deliveries), [1, 2]);
@@ -66,8 +73,27 @@ async fn undoing_everything_undoes_the_answers_too() {
     }
     assert!(stored(&log).await.is_empty());
     meddle(&log, "DROP TRIGGER t").await;
-    assert_eq!(three(&log).await.map(|answer| answer.unwrap().seq), [1, 2, 3]);
+    assert_eq!(three(&log).await.map(place), [(1, 1), (2, 2), (3, 3)]);
     assert_eq!(heard(&mut deliveries), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn refusal_that_has_written_something_leaves_nothing_of_it() {
+    let (_directory, log) = on_disk();
+    append(&log, "lobby", 1).await;
+    // The id is written before it turns out that the target can't be replaced.
+    meddle(&log, "CREATE TRIGGER t BEFORE UPDATE ON entries BEGIN SELECT raise(IGNORE); END").await;
+    let redaction = Draft { target: Some(1), redact: Some("gone".into()), ..draft("lobby", 3) };
+    let busy = keep_busy(&log).await;
+    let calls = [draft("lobby", 2), redaction.clone(), draft("lobby", 4)];
+    let [two, refused, four] = calls.map(|draft| log.append(draft));
+    drop(busy);
+    assert_eq!(place(within(two).await), (2, 2));
+    assert!(matches!(within(refused).await, Err(AppendError::Refused(_))));
+    assert_eq!(place(within(four).await), (3, 3));
+    assert_eq!(log.state(), State::Connected, "it is no failure");
+    meddle(&log, "DROP TRIGGER t").await;
+    assert_eq!(place(within(log.append(redaction)).await), (4, 4));
 }
 
 #[tokio::test]
@@ -87,12 +113,16 @@ async fn commit_that_fails_says_perhaps_and_delivers_nothing() {
     for answer in three(&log).await {
         assert_eq!(answer, Err(PERHAPS_STORED));
     }
+    assert_eq!(within(log.append(draft("kitchen", 1))).await, Err(PERHAPS_STORED));
     assert!(matches!(log.state(), State::Away(reason) if reason.contains("FOREIGN KEY")));
     assert_eq!(ids(&stored(&log).await), ["9"]);
     meddle(&log, "INSERT INTO parents VALUES (7)").await;
-    assert_eq!(three(&log).await.map(|answer| answer.unwrap().seq), [2, 3, 4]);
+    assert_eq!(three(&log).await.map(place), [(2, 2), (3, 3), (4, 4)]);
+    assert_eq!(place(within(log.append(draft("kitchen", 1))).await), (5, 1));
+    let kitchen = within(log.read_room("kitchen", Range::Newest, 9)).await.unwrap();
+    assert_eq!((kitchen.head, kitchen.records.len()), (1, 1));
     assert_eq!(log.state(), State::Connected);
-    assert_eq!(heard(&mut deliveries), [1, 2, 3, 4]);
+    assert_eq!(heard(&mut deliveries), [1, 2, 3, 4, 5]);
 }
 
 /// Lets the database grow by so many pages.

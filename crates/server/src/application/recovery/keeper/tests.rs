@@ -104,3 +104,25 @@ async fn who_was_ended_on_purpose_or_lost_its_past_can_not_come_back() {
     }
     assert!(house.keeper.0.live.lock().is_empty());
 }
+
+#[tokio::test]
+async fn a_record_that_can_not_be_kept_takes_no_other_along() {
+    let house = house();
+    let mut sessions = Vec::new();
+    for size in [6, broker::SESSION_BYTES_MAX + 1, 7] {
+        let connection = house.hub.connection();
+        let key = house.hub.attach(connection.clone()).await;
+        sessions.push((key, connection, Pid::random(), size));
+    }
+    // They wait together: the writer has no turn in between.
+    for (key, connection, pid, size) in &sessions {
+        house.keeper.begin(*key, connection, pid.clone(), vec![b'x'; *size].into());
+    }
+    house.settle().await;
+    let mut kept = Vec::new();
+    for (_, _, pid, _) in &sessions {
+        kept.push(house.claim(pid.as_str()).await.map(|record| record.bytes.len()));
+    }
+    assert_eq!(kept, [Some(6), None, Some(7)]);
+    assert_eq!(house.keeper.0.metrics.session_records_waiting.get(), 0);
+}

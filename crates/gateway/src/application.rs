@@ -1,6 +1,7 @@
 //! The seam to whoever is served over Socket.IO.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ pub trait Application: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct Connect {
     /// The namespace, `/` by default.
-    pub namespace: Box<str>,
+    pub namespace: Cow<'static, str>,
     /// The payload of the CONNECT packet: the text of a JSON object.
     pub auth: Option<Box<str>>,
     /// The request that opened the session.

@@ -19,7 +19,7 @@ use hub::{CloseReason, Hub, SocketKey};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio_util::task::TaskTracker;
-use wire::socket::{Assembler, Packet};
+use wire::socket::{Assembler, MAIN_NAMESPACE, Packet};
 
 use crate::{
     Application, Config, EngineApplication, EngineSession, Flow, Message, Metrics, Session, Socket,
@@ -126,13 +126,20 @@ enum Membership {
     Ended(Name),
 }
 
-/// Boxed once more, since its pointer has two words: all memberships would pay for the second.
-type Name = Box<Box<str>>;
+/// The name of a namespace; `None` for the main one, which nearly all join. Boxed once more, since
+/// its pointer has two words: all memberships would pay for the second.
+type Name = Option<Box<Box<str>>>;
+
+fn name_of(namespace: &str) -> Name {
+    (namespace != MAIN_NAMESPACE).then(|| Box::new(namespace.into()))
+}
 
 impl Membership {
     fn namespace(&self) -> &str {
         match self {
-            Self::Joining(namespace) | Self::Ended(namespace) => namespace,
+            Self::Joining(name) | Self::Ended(name) => {
+                name.as_ref().map_or(MAIN_NAMESPACE, |name| name)
+            }
             Self::Joined(socket) => socket.namespace(),
         }
     }
@@ -148,8 +155,11 @@ impl Membership {
 /// Detaches sockets from the hub when it is dropped, also by a panic of the application.
 struct Attached<'a> {
     namespaces: &'a Namespaces,
-    keys: Vec<SocketKey>,
+    keys: Keys,
 }
+
+/// Nearly always one.
+type Keys = SmallVec<[SocketKey; 1]>;
 
 impl Drop for Attached<'_> {
     fn drop(&mut self) {
@@ -292,7 +302,7 @@ impl Namespaces {
         self.shared.application.disconnected(socket, reason);
     }
 
-    fn detach(&self, keys: Vec<SocketKey>) {
+    fn detach(&self, keys: Keys) {
         if keys.is_empty() {
             return;
         }

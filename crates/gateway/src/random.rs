@@ -50,7 +50,11 @@ pub fn random<const N: usize>() -> [u8; N] {
 /// Where the operating system has no randomness.
 #[must_use]
 pub fn random_letters<const N: usize>() -> [u8; N] {
-    random::<N>().map(|byte| LETTERS[usize::from(byte % 64)])
+    let mut letters = random();
+    for letter in &mut letters {
+        *letter = LETTERS[usize::from(*letter % 64)];
+    }
+    letters
 }
 
 #[cfg(test)]

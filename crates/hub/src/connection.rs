@@ -168,7 +168,13 @@ impl Connection {
     /// # Errors
     /// When the stream fails. The connection is not closed by that: the caller knows the reason.
     pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.change(|state| {
+        let mut state = self.state.lock();
+        // By far the commonest case: there is nothing to do, and nothing changes.
+        if state.is_idle() {
+            state.wake_later(cx);
+            return Poll::Pending;
+        }
+        self.change_locked(state, |state| {
             if state.is_closed() {
                 return Poll::Ready(Ok(()));
             }

@@ -94,7 +94,8 @@ impl<'a> Opening<'a> {
         }
         let (path, query) = request.path?.split_once('?')?;
         let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~%=&".contains(&byte);
-        if !path.bytes().chain(query.bytes()).all(is_usual) || !is_engine_path(&config.path, path) {
+        let is_plain = |part: &str| part == USUAL_QUERY || part.bytes().all(is_usual);
+        if !is_plain(path) || !is_plain(query) || !is_engine_path(&config.path, path) {
             return None;
         }
         let mut wanted = Wanted::default();

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use hub::{Class, CloseReason, SocketKey};
+use smallvec::smallvec;
 use wire::Frame;
 use wire::socket::{Packet, PacketKind, disconnect};
 
 use super::join::PanicCloses;
-use super::{Attached, Membership, Namespaces};
+use super::{Attached, Membership, Namespaces, name_of};
 use crate::{Ack, BoxFuture, Event, Flow, Reply, Session, Socket};
 
 impl Namespaces {
@@ -39,7 +40,7 @@ impl Namespaces {
             PacketKind::Disconnect => {
                 let socket = self.state.lock().remove(socket.key());
                 if let Some(socket) = socket {
-                    let _afterwards = Attached { namespaces: self, keys: vec![socket.key()] };
+                    let _afterwards = Attached { namespaces: self, keys: smallvec![socket.key()] };
                     self.tell_disconnected(&socket, CloseReason::ClientDisconnect);
                 }
                 Flow::Continue
@@ -88,7 +89,7 @@ impl Namespaces {
         for membership in &mut self.state.lock().namespaces {
             let Membership::Joined(socket) = membership else { continue };
             if socket.key() == key || close_transport {
-                let ended = Membership::Ended(Box::new(socket.namespace().into()));
+                let ended = Membership::Ended(name_of(socket.namespace()));
                 if let Membership::Joined(socket) = std::mem::replace(membership, ended) {
                     leaving.push(socket);
                 }

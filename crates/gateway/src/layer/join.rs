@@ -1,13 +1,16 @@
 //! A client joins a namespace: from its CONNECT to the answer.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hub::{Class, CloseReason, Connection, SocketKey};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use smallvec::smallvec;
+use wire::Frame;
 use wire::socket::{Packet, connect_answer, connect_error};
 
-use super::{Attached, Membership, Namespaces};
+use super::{Attached, Membership, Namespaces, name_of};
 use crate::{Accepted, Connect, Flow, Frames, Refused, Session, Socket, SocketId};
 
 /// What a frame counts beside its bytes while missed frames are handed over: about the memory of
@@ -17,11 +20,11 @@ const HAND_OVER_PLACE_BYTES: usize = 64;
 impl Namespaces {
     /// Handles a CONNECT packet. The rest of the session goes on while the application decides.
     pub(super) fn connect(&self, session: &Arc<Session>, packet: Packet) -> Flow {
-        let namespace: Box<str> = packet.namespace.into();
+        let namespace = packet.namespace;
         let mut state = self.state.lock();
         match state.place_of(&namespace) {
             Some(place) if matches!(state.namespaces[place], Membership::Ended(_)) => {
-                state.namespaces[place] = Membership::Joining(Box::new(namespace.clone()));
+                state.namespaces[place] = Membership::Joining(name_of(&namespace));
             }
             Some(_) => return Flow::Close(CloseReason::ForcedServerClose),
             None if state.namespaces.len() >= self.shared.limits.namespaces => {
@@ -32,7 +35,7 @@ impl Namespaces {
                 return Flow::Continue;
             }
             None => {
-                state.namespaces.push(Membership::Joining(Box::new(namespace.clone())));
+                state.namespaces.push(Membership::Joining(name_of(&namespace)));
             }
         }
         drop(state);
@@ -45,13 +48,13 @@ impl Namespaces {
     async fn join(
         self: Arc<Self>,
         session: Arc<Session>,
-        namespace: Box<str>,
+        namespace: Cow<'static, str>,
         auth: Option<Box<str>>,
     ) {
         let _guard = PanicCloses(&session);
         let hub = &self.shared.hub;
         let key = hub.attach(Arc::clone(session.connection())).await;
-        let mut attached = Attached { namespaces: &self, keys: vec![key] };
+        let mut attached = Attached { namespaces: &self, keys: smallvec![key] };
         let sid = SocketId::random();
         let request = Connect {
             namespace: namespace.clone(),
@@ -83,7 +86,7 @@ impl Namespaces {
     async fn accept(
         self: &Arc<Self>,
         session: &Arc<Session>,
-        namespace: Box<str>,
+        namespace: Cow<'static, str>,
         sid: SocketId,
         key: SocketKey,
         accepted: Accepted,
@@ -94,16 +97,17 @@ impl Namespaces {
         self.shared.metrics.socket_gauge(socket.namespace()).inc();
         if let Err(reason) = self.enlist(&socket) {
             self.tell_disconnected(&socket, reason);
-            return self.detach(vec![key]);
+            return self.detach(smallvec![key]);
         }
-        let mut first = accepted.first;
-        first.insert(0, answer);
+        // In one piece, which one write sends.
+        let first = Frame::join(std::iter::once(&answer).chain(&accepted.first));
         let Some(missed) = accepted.missed else {
-            return self.shared.hub.release(key, first).await;
+            return self.shared.hub.release(key, vec![first]).await;
         };
         // The socket is held, so nothing from its topics can come in between.
-        session.connection().send_all(&first, Class::Lasting);
-        hand_over(session.connection(), missed).await;
+        session.connection().send(&first, Class::Lasting);
+        // Boxed: few come back, and all would pay for its size.
+        Box::pin(hand_over(session.connection(), missed)).await;
         self.shared.hub.release(key, Vec::new()).await;
     }
 

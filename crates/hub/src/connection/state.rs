@@ -57,6 +57,11 @@ impl State {
         self.outbox.is_some()
     }
 
+    /// Whether it is open, and nothing waits.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.waits() && !self.is_closed()
+    }
+
     pub(super) fn pending_bytes(&self) -> usize {
         self.outbox.as_ref().map_or(0, |outbox| outbox.bytes())
     }

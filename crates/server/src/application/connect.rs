@@ -39,7 +39,8 @@ impl Chat {
         }
         match introduction(request.auth.as_deref()) {
             None => self.admit_stock(&request).await,
-            Some(Ok(introduction)) => self.admit_palabre(&request, introduction).await,
+            // Boxed, as is what few others need: every connection pays for the largest way in.
+            Some(Ok(introduction)) => Box::pin(self.admit_palabre(&request, introduction)).await,
             Some(Err(error)) => Err(refused(&Refusal::bad_request(error.to_string()))),
         }
     }
@@ -74,7 +75,7 @@ impl Chat {
         let keeper = self.0.keeper.as_ref().filter(|_| audience == Audience::Stock);
         let mut placed = None;
         if let (Some(keeper), Some(pass)) = (keeper, Pass::of(request.auth.as_deref())) {
-            match self.take_up(request, keeper, pass).await? {
+            match Box::pin(self.take_up(request, keeper, pass)).await? {
                 Attempt::Recovered(accepted) => return Ok(accepted),
                 Attempt::Placed(place) => placed = Some(place),
                 Attempt::Lost => {}

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use smallvec::SmallVec;
 
 /// Random letters of a user's id, of six bits each.
 const USER_LETTERS: usize = 12;
@@ -54,10 +53,14 @@ pub fn new_user() -> Arc<str> {
 
 /// What a guest is called until it says otherwise.
 pub fn guest_name(user: &str) -> Arc<str> {
-    let mut name = SmallVec::<[u8; 16]>::from_slice(b"Guest ");
-    let shown = user.bytes().filter(u8::is_ascii_alphanumeric).take(NAME_LETTERS);
-    name.extend(shown.map(|byte| byte.to_ascii_uppercase()));
-    str::from_utf8(&name).expect("these letters are ASCII").into()
+    const BEFORE: &[u8] = b"Guest ";
+    let (mut name, mut length) = ([0; BEFORE.len() + NAME_LETTERS], BEFORE.len());
+    name[..length].copy_from_slice(BEFORE);
+    for byte in user.bytes().filter(u8::is_ascii_alphanumeric).take(NAME_LETTERS) {
+        name[length] = byte.to_ascii_uppercase();
+        length += 1;
+    }
+    str::from_utf8(&name[..length]).expect("these letters are ASCII").into()
 }
 
 /// `N` random bytes as URL-safe base64.

@@ -2,6 +2,7 @@
 //! follower next wants to be called (`-` for never). `a:7` is the entry or head 7 of epoch a; a
 //! `'` makes it another entry at the same place.
 
+mod memory;
 mod properties;
 
 use bytes::Bytes;

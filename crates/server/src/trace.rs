@@ -276,10 +276,15 @@ mod tests {
         let last = KNOWN_MAX as u64 + 10;
         for offset in 1..=last {
             received(&traces, 1, offset, 0);
+            let (epoch, seq) = (epoch(1), offset + 5);
+            traces.accepted("garden", 5, &Appended { epoch, seq, offset, at: 7, duplicate: false });
         }
         assert_eq!(traces.way("garden", 10), None);
-        assert!(traces.way("garden", 11).is_some());
-        assert!(traces.way("garden", last).is_some());
-        assert_eq!(traces.known.lock().received.len(), KNOWN_MAX);
+        for known in [11, last] {
+            let way = traces.way("garden", known).unwrap();
+            assert!(way.received.is_some() && way.accepted.is_some());
+        }
+        let known = traces.known.lock();
+        assert_eq!((known.received.len(), known.accepted.len()), (KNOWN_MAX, KNOWN_MAX));
     }
 }

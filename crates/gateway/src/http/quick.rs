@@ -128,12 +128,17 @@ impl<'a> Wanted<'a> {
     fn note(&mut self, name: &str, value: &'a [u8]) -> Option<()> {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
         let text = || from_utf8(value).ok().filter(|text| text.bytes().all(is_visible));
+        // Most lists are of one.
+        let names = |token: &str| {
+            let is_all = value.eq_ignore_ascii_case(token.as_bytes());
+            Some(is_all || upgrade::names_token(text()?, token))
+        };
         if is("connection") {
-            let is_it = upgrade::names_token(text()?, "upgrade");
+            let is_it = names("upgrade")?;
             return (is_it && !std::mem::replace(&mut self.connection, true)).then_some(());
         }
         if is("upgrade") {
-            let is_it = upgrade::names_token(text()?, "websocket");
+            let is_it = names("websocket")?;
             return (is_it && !std::mem::replace(&mut self.upgrade, true)).then_some(());
         }
         if is("sec-websocket-version") {

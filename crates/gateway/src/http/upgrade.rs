@@ -42,9 +42,7 @@ fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
 
 /// Whether a header's list has a token.
 pub(super) fn names_token(value: &str, token: &str) -> bool {
-    // Most lists are of one.
-    value.eq_ignore_ascii_case(token)
-        || value.split(',').any(|item| item.trim().eq_ignore_ascii_case(token))
+    value.split(',').any(|item| item.trim().eq_ignore_ascii_case(token))
 }
 
 /// Whether it is 16 bytes in base64.

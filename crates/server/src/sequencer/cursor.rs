@@ -4,15 +4,21 @@ use std::fmt::Write;
 
 use broker::Head;
 
+/// What a partition takes of a cursor, with room for the longest number.
+const HEAD_BYTES: usize = 40;
+
 /// The longest cursor that is read: as many partitions as a log may have, and some room.
 const BYTES_MAX: usize = 4_096;
 
 /// The state of the partitions as text, of characters that JSON doesn't escape.
 pub fn text(heads: &[Head]) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(heads.len() * HEAD_BYTES);
     for head in heads {
-        let between = if text.is_empty() { "" } else { "~" };
-        write!(text, "{between}{}.{}", head.epoch, head.seq).expect("a String takes all");
+        if !text.is_empty() {
+            text.push('~');
+        }
+        text.push_str(head.epoch.as_str());
+        write!(text, ".{}", head.seq).expect("a String takes all");
     }
     text
 }

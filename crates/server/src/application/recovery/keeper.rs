@@ -9,6 +9,7 @@ mod writer;
 use std::{
     borrow::Borrow,
     collections::HashSet,
+    fmt::Write,
     hash::{Hash, Hasher},
     sync::{Arc, OnceLock},
     time::Duration,
@@ -48,6 +49,9 @@ const RENEW_MAX: Duration = Duration::from_secs(30);
 
 /// Random bytes of an owner's token.
 const SECRET_BYTES: usize = 15;
+
+/// The letters that these are in base64.
+const SECRET_LEN: usize = SECRET_BYTES / 3 * 4;
 
 /// The session records of this instance; clones share them.
 #[derive(Clone)]
@@ -242,8 +246,13 @@ impl Shared {
 
     /// The token of an owner: which instance it is, which of its sockets, and a secret.
     fn owner(&self, kept: &Kept) -> Box<str> {
-        let secret = URL_SAFE_NO_PAD.encode(kept.secret);
-        format!("{}.{:x}.{secret}", self.mark, kept.number).into()
+        let number = kept.number;
+        let digits = number.checked_ilog(16).map_or(1, |log| log as usize + 1);
+        // Of the right size: every record is written with one.
+        let mut owner = String::with_capacity(self.mark.len() + digits + SECRET_LEN + 2);
+        write!(owner, "{}.{number:x}.", self.mark).expect("a String takes all");
+        URL_SAFE_NO_PAD.encode_string(kept.secret, &mut owner);
+        owner.into()
     }
 
     fn owned(&self, kept: &Kept) -> OwnedSession {

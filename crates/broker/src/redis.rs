@@ -64,6 +64,8 @@ mod lane;
 mod link;
 mod listening;
 mod mail;
+#[doc(hidden)]
+pub mod measured;
 mod opening;
 mod publication;
 mod read;

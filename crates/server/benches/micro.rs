@@ -1,6 +1,7 @@
 //! Instructions that an entry takes on its way through an instance: read from what Redis
 //! published, followed, placed in the order, and encoded for each kind of client, or skipped
-//! where no socket of this instance is in its room.
+//! where no socket of this instance is in its room. And those that a stock client's session record
+//! takes, which is written when the client comes and read when it comes back.
 
 #![expect(
     clippy::unwrap_used,
@@ -16,6 +17,7 @@ use broker::follow::Followed;
 use broker::{Epoch, Head, Names, Partition, Record};
 use gungraun::prelude::*;
 use hub::{Hub, SocketKey};
+use server::application::recovery::measured::Kept;
 use server::sequencer::order::{Audience, Effect, Entering, Input, Order};
 use server::sequencer::ring;
 use tokio::sync::oneshot;
@@ -119,5 +121,38 @@ fn held(mut stream: Stream, frames_each: usize) -> Stream {
     stream
 }
 
+/// A record of a client in so many rooms.
+fn record_of(rooms: usize) -> String {
+    let mut record = "\u{2}QwErTyUiOpAsDfGhJkLz guest-7".to_owned();
+    for number in 0..rooms {
+        record += &format!("\nroom-{number:03} {} {}", epoch(), 100_000 + number);
+    }
+    record
+}
+
+fn kept(rooms: usize) -> (Kept, String) {
+    let record = record_of(rooms);
+    (Kept::decode(record.as_bytes()).unwrap(), record)
+}
+
+#[library_benchmark]
+#[bench::of_2_rooms(record_of(2))]
+#[bench::of_32_rooms(record_of(32))]
+fn read(record: String) -> (Option<Kept>, String) {
+    let kept = Kept::decode(black_box(record.as_bytes()));
+    assert!(kept.is_some());
+    (kept, record)
+}
+
+#[library_benchmark]
+#[bench::of_2_rooms(kept(2))]
+#[bench::of_32_rooms(kept(32))]
+fn written((kept, record): (Kept, String)) -> (Box<[u8]>, Kept, String) {
+    let bytes = black_box(&kept).encode();
+    assert_eq!(*bytes, *record.as_bytes());
+    (bytes, kept, record)
+}
+
+library_benchmark_group!(name = session_record, benchmarks = [read, written]);
 library_benchmark_group!(name = sequencer, benchmarks = [skipped, held]);
-main!(library_benchmark_groups = [sequencer]);
+main!(library_benchmark_groups = [sequencer, session_record]);

@@ -1,10 +1,10 @@
 //! What an instance pays for an entry of a room that none of its sockets is in, from the socket to
 //! Redis up to the end of the sequencer's work on it, the system's share included:
 //!
-//! `cargo run --profile profiling -p server --example skip-cost -- [HOST:PORT [ENTRIES]]`
+//! `cargo run --profile profiling -p server --example skip-cost -- [HOST:PORT [ENTRIES [AT_ONCE]]]`
 //!
 //! Entries are published by another process, so that only the instance is measured; `ENTRIES`
-//! for each number that are published at once. Nothing is stored.
+//! for each number that are published at once, or for `AT_ONCE` alone. Nothing is stored.
 
 #![allow(clippy::print_stdout, reason = "it is a program for people")]
 
@@ -53,12 +53,14 @@ fn main() -> Result<(), Failed> {
     }
     let address = args.first().map_or("127.0.0.1:6379", |text| text);
     let entries = args.get(1).map_or(Ok(200_000), |text| text.parse())?;
+    let at_once: Option<u64> = args.get(2).map(|text| text.parse()).transpose()?;
+    let at_once = at_once.map_or(AT_ONCE.to_vec(), |number| vec![number]);
     // One worker, as on one core: more would only change who waits for whom.
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.worker_threads(1).enable_all().build()?.block_on(measure(address, entries))
+    runtime.worker_threads(1).enable_all().build()?.block_on(measure(address, entries, &at_once))
 }
 
-async fn measure(address: &str, entries: u64) -> Result<(), Failed> {
+async fn measure(address: &str, entries: u64, all: &[u64]) -> Result<(), Failed> {
     let tasks = TaskTracker::new();
     let prefix = format!("palabre-skip-{}", std::process::id());
     let config = Config { prefix: prefix.clone(), ..Config::new(format!("redis://{address}")) };
@@ -83,7 +85,7 @@ async fn measure(address: &str, entries: u64) -> Result<(), Failed> {
     reach(&sequencer, head).await;
     let channel = format!("{prefix}:{{p0}}:0");
     let mut publisher = Publisher::start(address, &channel, head.epoch)?;
-    for at_once in AT_ONCE {
+    for &at_once in all {
         // The first ones of each run are not measured: they are warming up.
         let mut round = |count: u64| -> Result<Head, Failed> {
             publisher.publish(head.seq + 1, count)?;

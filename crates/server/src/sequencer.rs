@@ -15,7 +15,7 @@ use broker::{
 };
 use bytes::Bytes;
 use hub::{Class, CloseReason, Hub, Publication, SocketKey, Topic};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -29,7 +29,11 @@ use order::{Audience, Effect, Entering, Input, Order, Place, Returned, Returning
 /// Inputs that may wait for their place; who brings one more waits.
 const QUEUE: usize = 8_192;
 
-/// Inputs that are taken at once, and so may share one write to each socket.
+/// What followers hand on that may wait for its place; who brings more waits.
+const FOLLOWED_QUEUE: usize = 8_192;
+
+/// Inputs that are taken at once, and entries that are handed to the hub at once, and so may share
+/// one write to each socket.
 const BATCH: usize = 512;
 
 /// How long the heads of the rooms are looked up when the log has lost its past.
@@ -59,9 +63,16 @@ pub type Signalled = (Box<str>, Bytes);
 /// The way to the sequencer; cheap to clone.
 #[derive(Clone)]
 pub struct Sequencer {
-    inputs: mpsc::Sender<Input>,
+    inputs: mpsc::Sender<Brought>,
     /// How far each partition has been handed over; `None` until all are known.
     heads: watch::Receiver<Option<Arc<[Head]>>>,
+}
+
+/// What waits for its place.
+enum Brought {
+    One(Input),
+    /// What a follower handed on together, and the room that it takes in the queue.
+    Followed(Partition, Vec<Followed>, OwnedSemaphorePermit),
 }
 
 impl Sequencer {
@@ -69,8 +80,10 @@ impl Sequencer {
     pub fn start(parts: Parts, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
         let (inputs, queue) = mpsc::channel(QUEUE);
         let partitions = parts.broker.partitions();
+        let room = Arc::new(Semaphore::new(FOLLOWED_QUEUE));
         for partition in (0..partitions).map(Partition) {
-            let bringing = Bringing { partition, broker: parts.broker.clone(), ring: parts.ring };
+            let (broker, room) = (parts.broker.clone(), room.clone());
+            let bringing = Bringing { partition, broker, ring: parts.ring, room };
             let (inputs, stop) = (inputs.clone(), stop.clone());
             tasks.spawn(async move {
                 tokio::select! {
@@ -118,7 +131,7 @@ impl Sequencer {
         entering: impl FnOnce(oneshot::Sender<Place>) -> Entering,
     ) -> Option<Place> {
         let (placed, place) = oneshot::channel();
-        self.inputs.send(Input::Enter(entering(placed))).await.ok()?;
+        self.inputs.send(Brought::One(Input::Enter(entering(placed)))).await.ok()?;
         place.await.ok()
     }
 
@@ -147,7 +160,7 @@ impl Sequencer {
     ) -> Option<Returned> {
         let (placed, place) = oneshot::channel();
         let returning = Returning { key, audience, rooms, placed };
-        self.inputs.send(Input::Return(returning)).await.ok()?;
+        self.inputs.send(Brought::One(Input::Return(returning))).await.ok()?;
         place.await.ok()
     }
 
@@ -173,7 +186,7 @@ impl Sequencer {
 
     async fn put(&self, input: Input) {
         // It fails only when the instance is ending, and with it all that would have heard.
-        let _ = self.inputs.send(input).await;
+        let _ = self.inputs.send(Brought::One(input)).await;
     }
 }
 
@@ -181,11 +194,13 @@ struct Bringing {
     partition: Partition,
     broker: Arc<dyn Broker>,
     ring: ring::Limits,
+    /// Room in the queue, shared with the others who bring.
+    room: Arc<Semaphore>,
 }
 
 impl Bringing {
-    /// Brings what the partition's follower hands on, as many at once as there are.
-    async fn bring(self, inputs: mpsc::Sender<Input>) {
+    /// Brings what the partition's follower hands on, as much at once as there is.
+    async fn bring(self, inputs: mpsc::Sender<Brought>) {
         let limits = broker::follower::Limits::default();
         let mut following = Following::new(self.broker.clone(), self.partition, limits);
         let mut all = Vec::new();
@@ -198,17 +213,17 @@ impl Bringing {
             if let Some(head) = start {
                 let recent = prefill::newest(&*self.broker, self.partition, head, self.ring).await;
                 let recent = Input::Recent(self.partition, head.epoch, recent);
-                if inputs.send(recent).await.is_err() {
+                if inputs.send(Brought::One(recent)).await.is_err() {
                     return;
                 }
             }
-            let mut left = all.len();
-            let mut bring = all.drain(..);
-            while left > 0 {
-                let Ok(places) = inputs.reserve_many(left.min(BATCH)).await else { return };
-                left -= places.len();
-                for (place, followed) in places.zip(&mut bring) {
-                    place.send(Input::Followed(self.partition, followed));
+            while !all.is_empty() {
+                let later = all.split_off(all.len().min(BATCH));
+                let now = std::mem::replace(&mut all, later);
+                let room = self.room.clone().acquire_many_owned(now.len() as u32).await;
+                let Ok(room) = room else { return };
+                if inputs.send(Brought::Followed(self.partition, now, room)).await.is_err() {
+                    return;
                 }
             }
         }
@@ -227,37 +242,47 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self, mut queue: mpsc::Receiver<Input>, stop: CancellationToken) {
-        let (mut inputs, mut effects) = (Vec::new(), Vec::new());
+    async fn run(mut self, mut queue: mpsc::Receiver<Brought>, stop: CancellationToken) {
+        let (mut all, mut effects) = (Vec::new(), Vec::new());
         loop {
             let taken = tokio::select! {
-                taken = queue.recv_many(&mut inputs, BATCH) => taken,
+                taken = queue.recv_many(&mut all, BATCH) => taken,
                 () = stop.cancelled() => 0,
             };
             if taken == 0 {
                 return;
             }
             let now = wall_ms();
-            for input in inputs.drain(..) {
-                match input {
-                    Input::Followed(partition, followed) => {
-                        self.follow(partition, followed, now, &mut effects);
+            for brought in all.drain(..) {
+                match brought {
+                    Brought::One(input) => self.order.handle(input, &mut effects),
+                    Brought::Followed(partition, all, _room) => {
+                        for followed in all {
+                            self.follow(partition, followed, now, &mut effects);
+                        }
                     }
-                    input => self.order.handle(input, &mut effects),
+                }
+                if self.heard.len() >= BATCH {
+                    self.hand_over(&mut effects).await;
                 }
             }
-            let is_for_some = self.heard.iter().any(Heard::is_for_some);
-            self.parts.metrics.entries_in.inc_by(self.heard.len() as u64);
-            let noted = self.parts.traces.received(&mut self.heard);
-            self.measure();
-            while !effects.is_empty() {
-                self.carry_out(&mut effects).await;
-            }
-            if is_for_some {
-                self.parts.traces.fanned_out(&noted);
-            }
-            self.tell_reached();
+            self.hand_over(&mut effects).await;
         }
+    }
+
+    /// Hands over all that has taken its place.
+    async fn hand_over(&mut self, effects: &mut Vec<Effect>) {
+        let is_for_some = self.heard.iter().any(Heard::is_for_some);
+        self.parts.metrics.entries_in.inc_by(self.heard.len() as u64);
+        let noted = self.parts.traces.received(&mut self.heard);
+        self.measure();
+        while !effects.is_empty() {
+            self.carry_out(effects).await;
+        }
+        if is_for_some {
+            self.parts.traces.fanned_out(&noted);
+        }
+        self.tell_reached();
     }
 
     fn follow(

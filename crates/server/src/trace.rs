@@ -122,7 +122,7 @@ impl Traces {
     pub fn accepted(&self, room: &str, asked: u64, at: &Appended) {
         let (answered, duplicate) = (wall_ms(), at.duplicate);
         let accepted = Accepted { asked, answered, duplicate };
-        let place = self.place(room, at.offset);
+        let place = self.place(room.as_bytes(), at.offset);
         let mut known = self.known.lock();
         let number = known.count();
         make_room(&mut known.accepted);
@@ -134,7 +134,7 @@ impl Traces {
         let (sockets, fanned_out) = (0, None);
         let Record { seq, at: stored, .. } = *record;
         let received = Received { seq, stored, at, by, sockets, fanned_out };
-        Heard { place: self.place(record.room(), record.offset), epoch, received }
+        Heard { place: self.place(record.names.room_bytes(), record.offset), epoch, received }
     }
 
     /// Takes note of entries that were heard together. What is given back names them.
@@ -164,7 +164,7 @@ impl Traces {
 
     /// What is known here of an entry.
     pub fn way(&self, room: &str, offset: u64) -> Option<Way> {
-        let wanted = self.place(room, offset);
+        let wanted = self.place(room.as_bytes(), offset);
         let known = self.known.lock();
         let received = known.received.iter().rev().find(|(_, heard)| heard.place == wanted);
         let accepted = known.accepted.iter().rev().find(|(_, place, ..)| *place == wanted);
@@ -184,7 +184,7 @@ impl Traces {
         })
     }
 
-    fn place(&self, room: &str, offset: u64) -> Place {
+    fn place(&self, room: &[u8], offset: u64) -> Place {
         (self.rooms.hash_one(room), offset)
     }
 }

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use self::baseline::{Counts, WORSE_PERCENT};
 
 /// The crates that have such benchmarks, each in `benches/micro.rs`.
-const CRATES: [&str; 4] = ["wire", "chat", "hub", "server"];
+const CRATES: [&str; 5] = ["wire", "chat", "hub", "broker", "server"];
 
 const STORED: &str = "xtask/src/bench/micro/baseline.txt";
 

@@ -16,6 +16,7 @@ use tokio::{
     time::timeout,
 };
 
+pub(super) use self::framing::Messages;
 use super::{address::Address, reply::refused};
 use crate::Error;
 
@@ -41,7 +42,7 @@ pub(super) struct Link {
 pub(super) struct Replies {
     socket: ReadHalf<Box<dyn Socket>>,
     inbox: BytesMut,
-    messages: framing::Messages,
+    messages: Messages,
 }
 
 /// The half that is written.
@@ -113,7 +114,7 @@ impl Link {
             replies: Replies {
                 socket: reading,
                 inbox: BytesMut::new(),
-                messages: framing::Messages::default(),
+                messages: Messages::default(),
             },
             requests: Requests { socket: writing, outbox: BytesMut::new() },
         })
@@ -190,12 +191,8 @@ impl Replies {
     }
 
     /// Takes what the next replies publish, as far as they do and were read already.
-    pub(super) fn read_messages(&mut self, mut take: impl FnMut(&[u8])) {
-        let mut taken = 0;
-        while let Some(message) = self.messages.next(&self.inbox[taken..]) {
-            take(&self.inbox[taken..][message.clone()]);
-            taken += message.end + 2;
-        }
+    pub(super) fn read_messages(&mut self, take: impl FnMut(&[u8])) {
+        let taken = self.messages.take(&self.inbox, take);
         self.inbox.advance(taken);
     }
 

@@ -176,20 +176,17 @@ impl Entry<'_> {
     fn record(self, block: &mut BytesMut) -> Result<Record, Undecodable> {
         let Self { seq, offset, at, target, room, of_user, of_id, rest } = self;
         let length = room.len() + rest.len();
-        let mut text = if length <= SHARING_MAX.min(block.capacity()) {
+        let mut bytes = if length <= SHARING_MAX.min(block.capacity()) {
             block.extend_from_slice(room);
             block.extend_from_slice(rest);
-            block.split()
+            block.split().freeze()
         } else {
-            let mut own = BytesMut::with_capacity(length);
-            own.extend_from_slice(room);
-            own.extend_from_slice(rest);
-            own
+            [room, rest].concat().into()
         };
         let user_end = room.len() + of_user;
-        let names = text.split_to(user_end + of_id).freeze();
+        let names = bytes.split_to(user_end + of_id);
         let names = Names::of(names, room.len(), user_end).ok_or(Undecodable)?;
-        Ok(Record { seq, offset, at, names, target, bytes: text.freeze() })
+        Ok(Record { seq, offset, at, names, target, bytes })
     }
 }
 
@@ -221,22 +218,25 @@ impl<'a> Reading<'a> {
 
     /// The next word as a number. Every entry has many, so it is read in one go.
     fn number(&mut self) -> Result<u64, Undecodable> {
+        let line = self.rest;
         let (mut number, mut digits) = (0_u64, 0);
-        while let Some(digit) = self.rest.get(digits).map(|byte| byte.wrapping_sub(b'0'))
-            && digit <= 9
-        {
+        for byte in line {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
             number = number.wrapping_mul(10).wrapping_add(digit.into());
             digits += 1;
         }
         if digits > DIGITS_SAFE {
-            number = text(&self.rest[..digits])?.parse().map_err(|_| Undecodable)?;
+            number = long_number(&line[..digits])?;
         }
-        let behind = match self.rest.get(digits) {
+        let behind = match line.get(digits) {
             Some(b' ') if digits > 0 => digits + 1,
             Some(b'\n') if digits > 0 => digits,
             _ => return Err(Undecodable),
         };
-        self.rest = &self.rest[behind..];
+        self.rest = &line[behind..];
         Ok(number)
     }
 
@@ -269,6 +269,11 @@ impl<'a> Reading<'a> {
         let target = (target > 0).then_some(target);
         Ok(Entry { seq, offset, at, target, room, of_user, of_id, rest: self.rest })
     }
+}
+
+#[cold]
+fn long_number(digits: &[u8]) -> Result<u64, Undecodable> {
+    text(digits)?.parse().map_err(|_| Undecodable)
 }
 
 fn length(number: u64) -> Result<usize, Undecodable> {

@@ -134,7 +134,11 @@ impl Subscription {
     ) -> Result<bool, Error> {
         let mut answered = false;
         loop {
-            listening.read_messages(|payload| batch.extend(self.read(decoder, payload)));
+            listening.read_messages(|payload| {
+                if let Some(delivery) = self.read(decoder, payload) {
+                    batch.push(delivery);
+                }
+            });
             match listening.next_read()? {
                 Some(Heard::Message(payload)) => batch.extend(self.read(decoder, &payload)),
                 Some(Heard::Pong(said)) if said == QUESTION => {

@@ -5,6 +5,8 @@
 //! by [`missed`], where the socket enters is the sequencer's.
 
 pub mod keeper;
+#[doc(hidden)]
+pub mod measured;
 mod missed;
 mod record;
 

@@ -6,7 +6,12 @@
 
 mod returning;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    borrow::Borrow,
+    collections::HashMap,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use broker::{Epoch, Head, Partition, Record, follow::Followed, partition_of};
 use bytes::Bytes;
@@ -186,11 +191,27 @@ pub enum Effect {
 pub struct Order {
     heads: Vec<Option<Head>>,
     /// Looked at for every entry, so the hash is a quick one.
-    rooms: HashMap<Box<str>, LocalRoom, RandomState>,
+    rooms: HashMap<Name, LocalRoom, RandomState>,
     next_topic: u64,
     waiting: Vec<Entering>,
     /// The recent entries of each partition.
     rings: Vec<Ring>,
+}
+
+/// A room's key, found by its bytes: an entry that nobody here gets is never looked at as text.
+#[derive(Debug, PartialEq, Eq)]
+struct Name(Box<str>);
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_bytes().hash(state);
+    }
+}
+
+impl Borrow<[u8]> for Name {
+    fn borrow(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
 }
 
 /// A room that sockets of this instance are in.
@@ -246,7 +267,7 @@ impl Order {
                 effects.push(Effect::Publish(lasting(EVERY_PALABRE, frame)));
             }
             Input::TellRoom { room, name, json, class } => {
-                let Some(room) = self.rooms.get(&room) else { return };
+                let Some(room) = self.rooms.get(room.as_bytes()) else { return };
                 if room.has(Audience::Palabre) {
                     let (topic, frame) = (
                         room.topic(Audience::Palabre),
@@ -275,8 +296,8 @@ impl Order {
             }
             Followed::Entry(epoch, record) => {
                 self.heads[slot] = Some(Head { epoch, seq: record.seq });
-                let recent = self.rings[slot].push(epoch, record);
-                return self.entry(&recent, effects);
+                self.rings[slot].push(epoch, record);
+                return self.rings[slot].newest().map_or(0, |recent| self.entry(recent, effects));
             }
             Followed::Watermark { instance, .. } => {
                 effects.push(Effect::Heartbeat(partition, instance));
@@ -309,7 +330,7 @@ impl Order {
     /// Says for how many sockets it is.
     fn entry(&self, recent: &Recent, effects: &mut Vec<Effect>) -> usize {
         let (record, head) = (recent.record(), recent.head());
-        let Some(room) = self.rooms.get(record.room()) else { return 0 };
+        let Some(room) = self.rooms.get(record.names.room_bytes()) else { return 0 };
         let mut publish = |audience, frame| {
             effects.push(Effect::Publish(lasting(room.topic(audience), frame)));
         };
@@ -370,7 +391,7 @@ impl Order {
         effects: &mut Vec<Effect>,
     ) {
         let next_topic = &mut self.next_topic;
-        let room = self.rooms.entry(name).or_insert_with(|| {
+        let room = self.rooms.entry(Name(name)).or_insert_with(|| {
             let topics = *next_topic;
             *next_topic += Audience::ALL.len() as u64;
             LocalRoom { topics, members: [0; 3] }
@@ -382,12 +403,12 @@ impl Order {
     }
 
     fn leave(&mut self, key: SocketKey, audience: Audience, name: &str, out: &mut Vec<Effect>) {
-        let Some(room) = self.rooms.get_mut(name) else { return };
+        let Some(room) = self.rooms.get_mut(name.as_bytes()) else { return };
         let members = &mut room.members[audience as usize];
         *members = members.saturating_sub(1);
         out.push(Effect::Leave(key, room.topic(audience)));
         if room.members == [0; 3] {
-            self.rooms.remove(name);
+            self.rooms.remove(name.as_bytes());
         }
     }
 
@@ -404,9 +425,9 @@ impl Order {
         let partitions = self.heads.len() as u16;
         let held = self.rooms.iter();
         held.filter(|(name, room)| {
-            partition_of(name, partitions) == partition && room.has(audience)
+            partition_of(&name.0, partitions) == partition && room.has(audience)
         })
-        .map(|(name, room)| (name.clone(), room.topic(audience)))
+        .map(|(name, room)| (name.0.clone(), room.topic(audience)))
         .collect()
     }
 

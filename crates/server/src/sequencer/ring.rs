@@ -37,7 +37,7 @@ const ROOMS_MAX: usize = 10_000;
 const ENTRY_BYTES: usize = 480;
 
 /// A recent entry, and its frame for stock clients once somebody has needed it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Recent {
     epoch: Epoch,
     record: Arc<Record>,
@@ -82,7 +82,7 @@ impl Recent {
 }
 
 /// Entries that follow each other, ascending by seq, in shared pieces.
-pub type Stretch = Vec<Arc<[Arc<Recent>]>>;
+pub type Stretch = Vec<Arc<[Recent]>>;
 
 /// The recent entries of one partition.
 #[derive(Debug)]
@@ -91,18 +91,18 @@ pub struct Ring {
     epoch: Option<Epoch>,
     sealed: VecDeque<Piece>,
     /// The newest entries, fewer than a piece.
-    open: Vec<Arc<Recent>>,
+    open: Vec<Recent>,
     open_bytes: usize,
     bytes: usize,
     /// Since this seq the ring has seen every entry, also those that it has dropped.
     since: u64,
     /// The last entry that was dropped of each room since then.
-    dropped: HashMap<Box<str>, u64, RandomState>,
+    dropped: HashMap<Box<[u8]>, u64, RandomState>,
 }
 
 #[derive(Debug)]
 struct Piece {
-    entries: Arc<[Arc<Recent>]>,
+    entries: Arc<[Recent]>,
     bytes: usize,
 }
 
@@ -113,7 +113,7 @@ impl Ring {
             limits,
             epoch: None,
             sealed: VecDeque::new(),
-            open: Vec::new(),
+            open: Vec::with_capacity(PIECE),
             open_bytes: 0,
             bytes: 0,
             since: 0,
@@ -129,22 +129,26 @@ impl Ring {
     }
 
     /// Takes the next entry; what has become too old or too much is dropped.
-    pub fn push(&mut self, epoch: Epoch, record: Arc<Record>) -> Arc<Recent> {
+    pub fn push(&mut self, epoch: Epoch, record: Arc<Record>) {
         if self.epoch != Some(epoch) || self.end() + 1 != record.seq {
             self.begin(Head { epoch, seq: record.seq.saturating_sub(1) });
         }
-        let recent = Arc::new(Recent::new(epoch, record));
-        let weight = recent.weight();
-        self.open_bytes += weight;
-        self.bytes += weight;
-        self.open.push(recent.clone());
         if self.open.len() == PIECE {
-            let entries = std::mem::take(&mut self.open).into();
+            let entries = self.open.drain(..).collect();
             self.sealed.push_back(Piece { entries, bytes: self.open_bytes });
             self.open_bytes = 0;
         }
-        self.shrink(recent.record.at);
-        recent
+        let recent = Recent::new(epoch, record);
+        let (weight, at) = (recent.weight(), recent.record.at);
+        self.open_bytes += weight;
+        self.bytes += weight;
+        self.open.push(recent);
+        self.shrink(at);
+    }
+
+    /// The entry that it took last.
+    pub fn newest(&self) -> Option<&Recent> {
+        self.open.last()
     }
 
     fn shrink(&mut self, newest_at: u64) {
@@ -164,7 +168,7 @@ impl Ring {
 
     fn note_dropped(&mut self, piece: &Piece) {
         for recent in piece.entries.iter() {
-            let (room, seq) = (recent.record.room(), recent.record.seq);
+            let (room, seq) = (recent.record.names.room_bytes(), recent.record.seq);
             if let Some(last) = self.dropped.get_mut(room) {
                 *last = seq;
             } else if self.dropped.len() < ROOMS_MAX {
@@ -179,7 +183,7 @@ impl Ring {
     /// All entries behind `after`, or more, up to the newest, if no entry of this room is missing
     /// among them; `None` where one may be.
     pub fn behind(&self, room: &str, after: Head) -> Option<Stretch> {
-        let complete_behind = self.dropped.get(room).copied().unwrap_or(self.since);
+        let complete_behind = self.dropped.get(room.as_bytes()).copied().unwrap_or(self.since);
         if self.epoch != Some(after.epoch) || after.seq < complete_behind {
             return None;
         }
@@ -189,6 +193,10 @@ impl Ring {
         let mut stretch: Stretch =
             self.sealed.range(skipped..).map(|piece| piece.entries.clone()).collect();
         if self.open.last().is_some_and(|last| last.record.seq > after.seq) {
+            for recent in &self.open {
+                // Made once here, and not by each of those who come back.
+                recent.frame_alone();
+            }
             stretch.push(Arc::from(&*self.open));
         }
         Some(stretch)

@@ -61,14 +61,25 @@ pub(super) fn reply_length(bytes: &[u8]) -> Result<Option<usize>, Malformed> {
 /// Finds publications. They are what an instance reads most, so they have a way of their own;
 /// whatever looks otherwise takes the long one.
 #[derive(Default)]
-pub(super) struct Messages {
+pub(in crate::redis) struct Messages {
     /// How the last one began, up to its payload's length: nearly always as the next one does.
     front: Vec<u8>,
 }
 
 impl Messages {
+    /// Takes the payloads of the publications that come first, as far as they are whole. Says how
+    /// many bytes they took.
+    pub(in crate::redis) fn take(&mut self, bytes: &[u8], mut take: impl FnMut(&[u8])) -> usize {
+        let mut taken = 0;
+        while let Some(message) = self.next(&bytes[taken..]) {
+            take(&bytes[taken..][message.clone()]);
+            taken += message.end + 2;
+        }
+        taken
+    }
+
     /// Where the payload is, if a whole publication comes first.
-    pub(super) fn next(&mut self, bytes: &[u8]) -> Option<Range<usize>> {
+    fn next(&mut self, bytes: &[u8]) -> Option<Range<usize>> {
         if self.front.is_empty() || !bytes.starts_with(&self.front) {
             bytes.starts_with(MESSAGE).then_some(())?;
             let channel = text(bytes, MESSAGE.len())?;

@@ -58,7 +58,7 @@ pub(super) async fn find(
     }
     let deadline = Instant::now() + READ_WAIT;
     let partitions = broker.partitions();
-    let mut found: Vec<(Partition, Vec<Arc<Recent>>)> = Vec::new();
+    let mut found: Vec<(Partition, Vec<Recent>)> = Vec::new();
     for Wanted { room, after } in wanted {
         let read = behind(broker, room, *after, place.head_of(room));
         let read = timeout_at(deadline, read).await;
@@ -67,14 +67,14 @@ pub(super) async fn find(
             Ok(records) => records,
             Err(why) => return Ok(Missed::Lost(why)),
         };
-        let entries = records.into_iter().map(|r| Arc::new(Recent::new(after.epoch, Arc::new(r))));
+        let entries = records.into_iter().map(|r| Recent::new(after.epoch, Arc::new(r)));
         let partition = partition_of(room, partitions);
         match found.iter_mut().find(|(other, _)| *other == partition) {
             Some((_, known)) => known.extend(entries),
             None => found.push((partition, entries.collect())),
         }
     }
-    let in_order = |(partition, mut entries): (Partition, Vec<Arc<Recent>>)| {
+    let in_order = |(partition, mut entries): (Partition, Vec<Recent>)| {
         entries.sort_by_key(|entry| entry.record().seq);
         (partition, vec![entries.into()])
     };
@@ -132,10 +132,13 @@ impl Entries {
             }
         }
         let entries = self.0.into_iter().flat_map(|(partition, stretch)| {
-            let entries = stretch.into_iter().flat_map(|piece| piece.to_vec());
-            entries.map(move |entry| (partition, entry))
+            let places = stretch
+                .into_iter()
+                .flat_map(|piece| (0..piece.len()).map(move |place| (piece.clone(), place)));
+            places.map(move |(piece, place)| (partition, piece, place))
         });
-        Box::new(entries.filter_map(move |(partition, entry)| {
+        Box::new(entries.filter_map(move |(partition, piece, place)| {
+            let entry = &piece[place];
             let record = entry.record();
             let is_wanted =
                 |wanted: &Wanted| *wanted.room == *record.room() && record.seq > wanted.after.seq;

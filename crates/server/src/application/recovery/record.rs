@@ -66,7 +66,7 @@ pub(super) struct Joined {
     /// The room.
     pub(super) room: Box<str>,
     /// The state of its partition there.
-    head: Head,
+    pub(super) head: Head,
 }
 
 impl Joined {

@@ -195,7 +195,7 @@ fn a_lost_past_is_told_to_palabre_clients_and_closes_stock_clients() {
     assert_eq!(*epoch, head.epoch);
     assert_eq!(rooms.len(), 1);
     assert_eq!(&*rooms[0].0, GENERAL);
-    let topic = |audience, room| order.rooms[room].topic(audience);
+    let topic = |audience, room: &str| order.rooms[room.as_bytes()].topic(audience);
     assert_eq!(*stock, topic(Audience::Stock, "elsewhere"));
     assert_eq!(*plain, topic(Audience::StockPlain, "a third"));
     assert_eq!(key(&mut order, Audience::Palabre, None).1.head_of(GENERAL), head);

@@ -13,7 +13,7 @@ fn head(partition: u8, seq: u64) -> Head {
     Head { epoch: epoch(partition), seq }
 }
 
-fn recent(partition: u8, seq: u64, room: &str, kind: &str) -> Arc<Recent> {
+fn recent(partition: u8, seq: u64, room: &str, kind: &str) -> Recent {
     let text = format!(
         "\u{1}{{\"kind\":\"{kind}\",\"name\":\"Ada\",\"text\":\"{seq}\",\"via\":\"socket\"}}"
     );
@@ -25,7 +25,7 @@ fn recent(partition: u8, seq: u64, room: &str, kind: &str) -> Arc<Recent> {
         target: None,
         bytes: text.into_bytes().into(),
     };
-    Arc::new(Recent::new(epoch(partition), Arc::new(record)))
+    Recent::new(epoch(partition), Arc::new(record))
 }
 
 fn texts(frames: Frames) -> Vec<String> {

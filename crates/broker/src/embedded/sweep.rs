@@ -105,7 +105,8 @@ fn forget_ids(db: &Connection, remembered_since: u64) -> Result<bool, Error> {
             break;
         }
         let (seq, room) = (row.get(0)?, row.get(2)?);
-        forget_id(db, room, row.get(3)?, row.get(4)?, seq)?;
+        let [user, id]: [Box<str>; 2] = [row.get(3)?, row.get(4)?];
+        forget_id(db, room, &user, &id, seq)?;
         last = Some(seq);
         count += 1;
     }
@@ -116,13 +117,7 @@ fn forget_ids(db: &Connection, remembered_since: u64) -> Result<bool, Error> {
 }
 
 /// Forgets an id, if it isn't that of a later entry by now.
-fn forget_id(
-    db: &Connection,
-    room: i64,
-    user: Box<str>,
-    id: Box<str>,
-    seq: i64,
-) -> Result<(), Error> {
+fn forget_id(db: &Connection, room: i64, user: &str, id: &str, seq: i64) -> Result<(), Error> {
     let sql = "DELETE FROM ids WHERE room = ?1 AND user = ?2 AND id = ?3 AND seq = ?4";
     db.prepare_cached(sql)?.execute(params![room, user, id, seq])?;
     Ok(())
@@ -182,7 +177,8 @@ fn trim(
     let (mut last, mut count) = (None::<(i64, i64)>, 0);
     while let Some(row) = rows.next()? {
         let (offset, seq) = (row.get(0)?, row.get(1)?);
-        forget_id(db, room.key, row.get(2)?, row.get(3)?, seq)?;
+        let [user, id]: [Box<str>; 2] = [row.get(2)?, row.get(3)?];
+        forget_id(db, room.key, &user, &id, seq)?;
         last = Some((offset, seq));
         count += 1;
     }

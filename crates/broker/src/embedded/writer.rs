@@ -196,7 +196,7 @@ impl Writer {
     /// Says whether there is more to do.
     fn keep_sessions(&mut self) -> bool {
         let Shared { sessions, limits, clock, .. } = &*self.shared;
-        self.desk.work(&mut self.db, sessions, limits.sessions as u64, clock())
+        self.desk.work(&self.db, sessions, limits.sessions as u64, clock())
     }
 
     fn sweep(&mut self) {

@@ -133,11 +133,10 @@ impl Server {
         };
         let keys = secret::keys(config, &broker, &tasks, &ended);
         let presence = presence::start(parts, &tasks, ended.clone());
-        let chat_limits = limits::chat(config);
         let chat = Chat::new(Shared {
-            welcome: Welcome::new(&instance, &config.lobby, &chat_limits),
+            welcome: Welcome::new(&instance, &config.lobby, &limits::chat(config)),
             lobby: config.lobby.clone(),
-            limits: chat_limits,
+            limits: limits::chat(config),
             open_rooms: config.open_rooms,
             keeper: keeper(config, &control, &broker, &metrics, &tasks, &ended),
             presence: presence.clone(),

@@ -71,7 +71,7 @@ fn upgrade_of(core: &Arc<Core>, bytes: &[u8], peer: Option<IpAddr>) -> Option<(U
     }
     if opening.query != USUAL_QUERY {
         let query = Query::parse(opening.query);
-        // Whom binary frames have to be translated for is greeted like the others, but seldom.
+        // Clients that can't take binary frames are few.
         if query.sid.is_some() || query.b64 || query.handshake(true, true).is_err() {
             return None;
         }

@@ -143,7 +143,8 @@ fn put_array(name: Option<&str>, args_json: &[&str], out: &mut String) {
 /// Puts a text as JSON. Nearly all that comes here has nothing to escape, and every connection has
 /// some of it.
 fn put_text(text: &str, out: &mut String) {
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\');
+    // All of ASCII that is printed, but for the quote and the backslash.
+    let is_plain = |byte: u8| matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~');
     // To the end in any case, which the compiler makes fast.
     if text.bytes().fold(true, |all, byte| all & is_plain(byte)) {
         out.push('"');

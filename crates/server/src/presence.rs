@@ -34,9 +34,9 @@ struct Shared {
 
 impl Presence {
     /// Nobody anywhere. `me` is the id of this life of the instance.
-    fn new(me: &str, partitions: u16) -> Self {
+    fn new(me: &str, partitions: u16, limits: Limits) -> Self {
         let me: Arc<str> = me.into();
-        let members = || Mutex::new(Members::new(me.clone(), Limits::default()));
+        let members = || Mutex::new(Members::new(me.clone(), limits));
         Self(Arc::new(Shared {
             partitions: (0..partitions.max(1)).map(|_| members()).collect(),
             woken: AtomicBool::new(false),

@@ -6,7 +6,7 @@ use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 use broker::{Broker, Partition, partition_of};
 use bytes::Bytes;
 use chat::{
-    presence::{Effect, GATHER, STILL_EVERY},
+    presence::{Effect, GATHER, Limits, STILL_EVERY},
     render,
     signal::Signal,
     typing::Typing,
@@ -44,8 +44,17 @@ pub struct Parts {
 
 /// Starts the task, which ends with `ended`, and gives what it knows.
 pub fn start(parts: Parts, tasks: &TaskTracker, ended: CancellationToken) -> Presence {
+    start_within(Limits::default(), parts, tasks, ended)
+}
+
+fn start_within(
+    limits: Limits,
+    parts: Parts,
+    tasks: &TaskTracker,
+    ended: CancellationToken,
+) -> Presence {
     let partitions = parts.broker.partitions();
-    let presence = Presence::new(parts.neighbours.id(), partitions);
+    let presence = Presence::new(parts.neighbours.id(), partitions, limits);
     let task = Task {
         opening: Signal::opening_of(parts.neighbours.id()),
         presence: presence.clone(),
@@ -170,15 +179,4 @@ fn room_in(partition: Partition, partitions: u16) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_partition_has_a_channel() {
-        for partitions in [1, 2, 32] {
-            for partition in (0..partitions).map(Partition) {
-                assert_eq!(partition_of(&room_in(partition, partitions), partitions), partition);
-            }
-        }
-    }
-}
+mod tests;

@@ -32,8 +32,8 @@ pub(crate) fn builder(config: &Config) -> http1::Builder {
     builder
 }
 
-/// Serves a connection to its end, as whatever it becomes. One task does all of it, and it is small:
-/// each stage has memory of its own, which goes with it.
+/// Serves a connection to its end, as whatever it becomes. One task does all of it, and it is
+/// small: each stage has memory of its own, which goes with it.
 pub(crate) struct Serving(Stage);
 
 enum Stage {

@@ -1,5 +1,5 @@
-//! What a client is told first that opens a session over a WebSocket: that the protocol changes, and
-//! the open packet. It is rendered once; only the answer to its key and its id are put in.
+//! What a client is told first that opens a session over a WebSocket: that the protocol changes,
+//! and the open packet. It is rendered once; only the answer to its key and its id are put in.
 
 use wire::Frame;
 use wire::engine::Open;

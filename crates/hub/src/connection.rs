@@ -128,8 +128,8 @@ impl Connection {
     }
 
     /// Attaches the stream of a client that has just come, as [`Self::attach_stream`] does, and
-    /// says these bytes first, whatever else waits. A new socket has room for them: one that doesn't
-    /// take them all at once has lost its client, and the connection is closed.
+    /// says these bytes first, whatever else waits. A new socket has room for them: one that
+    /// doesn't take them all at once has lost its client, and the connection is closed.
     pub fn greet(&self, stream: Arc<Stream>, base64_binary: bool, greeting: &[u8]) {
         self.change(|state| {
             state.greet(&stream, greeting, &self.metrics);

@@ -17,8 +17,9 @@ pub(crate) fn wall_ms() -> u64 {
     u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The outcome of a future, or `None` after the limit. No timer is set before the runtime has looked
-/// once at all that is ready: what takes no longer, though every connection does it, costs none.
+/// The outcome of a future, or `None` after the limit. No timer is set before the runtime has
+/// looked once at all that is ready: what takes no longer, though every connection does it, costs
+/// none.
 pub(crate) async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let (mut again, mut has_waited) = (pin!(yield_now()), false);

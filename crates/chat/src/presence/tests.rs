@@ -1,6 +1,7 @@
 //! Single instances by example, several ones against a model.
 
 mod model;
+mod names;
 mod pace;
 
 use super::*;

@@ -103,3 +103,41 @@ impl From<UnixStream> for Stream {
         Self::Unix(stream)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Waker;
+
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_has_read_all_waits_and_who_has_not_does_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let stream = Stream::from(listener.accept().await.unwrap().0);
+        let ready = || poll_fn(|cx| stream.poll_read_ready(cx));
+        let is_ready =
+            || stream.poll_read_ready(&mut Context::from_waker(Waker::noop())).is_ready();
+        let mut buffer = [0; 8];
+        client.write_all(b"0123456789").await.unwrap();
+        ready().await.unwrap();
+        assert_eq!(stream.try_read(&mut buffer[..4]).unwrap(), 4);
+        assert!(is_ready(), "six are left");
+        assert_eq!(stream.try_read(&mut buffer).unwrap(), 6);
+        assert_eq!(&buffer[..6], b"456789");
+        assert!(!is_ready());
+        let nothing = stream.try_read(&mut buffer).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+        client.write_all(b"x").await.unwrap();
+        ready().await.unwrap();
+        assert_eq!(stream.try_read(&mut buffer).unwrap(), 1);
+        client.shutdown().await.unwrap();
+        ready().await.unwrap();
+        assert_eq!(stream.try_read(&mut buffer).unwrap(), 0);
+        assert!(is_ready(), "the end stays");
+    }
+}

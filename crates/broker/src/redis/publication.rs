@@ -29,10 +29,10 @@ use crate::{Delivery, Epoch, Head, Names, Record};
 
 /// Memory that entries which follow each other share. Each keeps all of it, but they come and go
 /// together.
-const BLOCK: usize = 8 << 10;
+const BLOCK: usize = 32 << 10;
 
 /// An entry of more bytes has memory of its own.
-const SHARING_MAX: usize = BLOCK / 8;
+const SHARING_MAX: usize = 1 << 10;
 
 /// So many digits are no number above the largest one, whichever they are.
 const DIGITS_SAFE: usize = 19;
@@ -216,28 +216,33 @@ impl<'a> Reading<'a> {
         Ok(word)
     }
 
-    /// The next word as a number. Every entry has many, so it is read in one go.
+    /// The next word as a number.
     fn number(&mut self) -> Result<u64, Undecodable> {
-        let line = self.rest;
-        let (mut number, mut digits) = (0_u64, 0);
-        for byte in line {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                break;
+        self.numbers().map(|[number]| number)
+    }
+
+    /// The next words as numbers. Every entry has many, so they are read in one go.
+    fn numbers<const COUNT: usize>(&mut self) -> Result<[u64; COUNT], Undecodable> {
+        let (line, mut numbers, mut at) = (self.rest, [0_u64; COUNT], 0);
+        for number in &mut numbers {
+            let start = at;
+            while let Some(digit) = line.get(at).map(|byte| byte.wrapping_sub(b'0'))
+                && digit <= 9
+            {
+                *number = number.wrapping_mul(10).wrapping_add(digit.into());
+                at += 1;
             }
-            number = number.wrapping_mul(10).wrapping_add(digit.into());
-            digits += 1;
+            if at - start > DIGITS_SAFE {
+                *number = long_number(&line[start..at])?;
+            }
+            match line.get(at) {
+                Some(b' ') if at > start => at += 1,
+                Some(b'\n') if at > start => {}
+                _ => return Err(Undecodable),
+            }
         }
-        if digits > DIGITS_SAFE {
-            number = long_number(&line[..digits])?;
-        }
-        let behind = match line.get(digits) {
-            Some(b' ') if digits > 0 => digits + 1,
-            Some(b'\n') if digits > 0 => digits,
-            _ => return Err(Undecodable),
-        };
-        self.rest = &line[behind..];
-        Ok(number)
+        self.rest = &line[at..];
+        Ok(numbers)
     }
 
     /// Skips what a later release may have added.
@@ -258,9 +263,8 @@ impl<'a> Reading<'a> {
     }
 
     fn body(mut self, room: &'a [u8]) -> Result<Entry<'a>, Undecodable> {
-        let mut next = || self.number();
-        let (seq, offset, at, target) = (next()?, next()?, next()?, next()?);
-        let (of_user, of_id) = (length(next()?)?, length(next()?)?);
+        let [seq, offset, at, target, of_user, of_id] = self.numbers()?;
+        let (of_user, of_id) = (length(of_user)?, length(of_id)?);
         self.end_line()?;
         let names = of_user.checked_add(of_id).ok_or(Undecodable)?;
         if names > self.rest.len() {

@@ -167,6 +167,26 @@ mod tests {
     }
 
     #[test]
+    fn publications_that_follow_each_other_are_read_whatever_their_channels() {
+        let message = |channel: &str, payload: &str| {
+            let (of_channel, length) = (channel.len(), payload.len());
+            format!(
+                "*3\r\n$7\r\nmessage\r\n${of_channel}\r\n{channel}\r\n${length}\r\n{payload}\r\n"
+            )
+        };
+        let all = [("c", "one"), ("c", ""), ("cc", "two"), ("c", "three")];
+        let mut bytes: Vec<u8> = all
+            .iter()
+            .flat_map(|(channel, payload)| message(channel, payload).into_bytes())
+            .collect();
+        let whole = bytes.len();
+        bytes.extend_from_slice(b"*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$9\r\nhalf of");
+        let (mut messages, mut payloads) = (Messages::default(), Vec::new());
+        let taken = messages.take(&bytes, |payload| payloads.push(payload.to_vec()));
+        assert_eq!((taken, payloads), (whole, all.map(|(_, payload)| payload.into()).to_vec()));
+    }
+
+    #[test]
     fn what_is_no_publication_takes_the_long_way() {
         for reply in [
             "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n",

@@ -80,6 +80,10 @@ fn what_is_no_publication_is_refused() {
         b"1e abcdefghijklmnop 1\nr7 3 1700 0 18446744073709551615 1\nui",
         b"1e abcdefghijklmnop 1\nr-7 3 1700 0 1 1\nui",
         b"1e abcdefghijklmnop 1\n\xff7 3 1700 0 1 1\nui",
+        b"1e abcdefghijklmnop 1\nr7 3 1700 0 1 1\n\xffi",
+        b"1e abcdefghijklmnop 1\nr7 3 1700 0 1 1\nu\xff",
+        b"1e abcdefghijklmnop 1\nr7 3 1700 0 1 1\n\xc3\xa9",
+        b"1e abcdefghijklmnop 1\nr7 3 1700 0 18446744073709551615 18446744073709551615\nui",
         b"1w abcdefghijklmnop\nhost",
         b"1w abcdefghijklmnop 1 no end",
         b"1w abcdefghijklmnop x\nhost",
@@ -95,6 +99,42 @@ fn what_is_no_publication_is_refused() {
 fn a_signal_is_read_as_it_was_written() {
     let written = signal("caf\u{e9}", b"\x00\n\xff");
     assert_eq!(read(written), "caf\u{e9} b\"\\0\\n\\xff\"");
+}
+
+#[test]
+fn entries_that_share_memory_are_apart() {
+    let mut decoder = Decoder::default();
+    let mut entry = |seq: u64, text: &str, epoch: &str| {
+        let publication = format!("1e {epoch} 4\nroom{seq} 1 1 0 4 2\nuserid{text}");
+        match decoder.decode(publication.as_bytes()).map(|decoded| decoded.delivery) {
+            Ok(Delivery::Entry(epoch, record)) => (epoch, record),
+            other => panic!("{:?}", other.err()),
+        }
+    };
+    let texts: Vec<String> = (0..200).map(|number| "x".repeat(number * 13)).collect();
+    let all: Vec<_> = texts.iter().map(|text| entry(7, text, EPOCH)).collect();
+    for (text, (_, record)) in texts.iter().zip(&all) {
+        assert_eq!((record.room(), record.user(), record.id()), ("room", "user", "id"));
+        assert_eq!(record.bytes, text.as_bytes());
+    }
+    let other = "ponmlkjihgfedcba";
+    assert_eq!(entry(8, "", other).0.as_str(), other, "the epoch is the entry's own");
+    assert_eq!(entry(8, "", EPOCH).0.as_str(), EPOCH);
+}
+
+#[test]
+fn numbers_are_read_up_to_the_largest() {
+    for (digits, seq) in [
+        ("0000000000000000000000000000007", Some(7)),
+        ("9999999999999999999", Some(9_999_999_999_999_999_999)),
+        ("18446744073709551615", Some(u64::MAX)),
+        ("18446744073709551616", None),
+        ("99999999999999999999999", None),
+    ] {
+        let read = read(format!("1w {EPOCH} {digits}\nhost"));
+        let expected = seq.map(|seq| format!("host at {EPOCH} {seq}"));
+        assert_eq!(read, expected.unwrap_or("undecodable".into()), "{digits}");
+    }
 }
 
 proptest! {

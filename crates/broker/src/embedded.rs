@@ -1,8 +1,8 @@
 //! The log in the process itself: SQLite on disk, or in memory only. One thread writes, a few
 //! read. This file turns the contract's calls into jobs for them; the directory is left to
 //! `directory` and `past`, the tables to `schema`, writing to `writer`, `store`, `append`, `known`
-//! and `rooms`, reading to `read`, retention to `sweep`, deliveries to `followers`; what lies beside
-//! the log to `instances`, `sessions` and `mail`.
+//! and `rooms`, reading to `read`, retention to `sweep`, deliveries to `followers`; what lies
+//! beside the log to `instances`, `sessions` and `mail`.
 
 mod append;
 mod directory;

@@ -11,10 +11,10 @@ use crate::limits::fits;
 /// isn't the owner any more can't change it, so a connection that was thought dead does no harm.
 ///
 /// A record lives for the `life` that was given last, by `keep_sessions`, `claim` or
-/// `renew_sessions`, counted from that call in full milliseconds, at least one. An implementation may lose records
-/// (then a client isn't recovered, and told so), also such as were acknowledged a moment ago when
-/// the machine loses power; but it never gives one that was replaced, and a restart of an
-/// orderly or killed process loses none.
+/// `renew_sessions`, counted from that call in full milliseconds, at least one. An implementation
+/// may lose records (then a client isn't recovered, and told so), also such as were acknowledged a
+/// moment ago when the machine loses power; but it never gives one that was replaced, and a restart
+/// of an orderly or killed process loses none.
 ///
 /// Keys, tokens and records longer than [`SESSION_NAME_BYTES_MAX`] and [`SESSION_BYTES_MAX`] are
 /// [`Error::Refused`], and nothing is done, also about the others of the same call.

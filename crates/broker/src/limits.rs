@@ -62,8 +62,9 @@ pub struct Limits {
     pub lease: Duration,
     /// Messages that may wait in an instance's mailbox.
     pub mailbox: usize,
-    /// Session records that the embedded log keeps; beyond, those are dropped that have the shortest
-    /// life left of some thousand that it looks through. Redis ends them by their age alone.
+    /// Session records that the embedded log keeps; beyond, those are dropped that have the
+    /// shortest life left of some thousand that it looks through. Redis ends them by their age
+    /// alone.
     pub sessions: usize,
 }
 

@@ -85,9 +85,9 @@ impl Future for Serving {
                     None => Stage::Over,
                 },
                 Stage::Silent(silent) => {
-                    let spoken = ready!(silent.poll_spoken(cx));
+                    let first = ready!(silent.poll_first(cx));
                     match std::mem::replace(&mut this.0, Stage::Over) {
-                        Stage::Silent(silent) => silent.go_on(spoken),
+                        Stage::Silent(silent) => silent.go_on(first),
                         other => other,
                     }
                 }
@@ -111,11 +111,17 @@ impl std::convert::From<Next> for Stage {
 }
 
 impl Silent {
-    /// Ready with the first bytes of a client, or its end; or with false when it has had its time.
-    fn poll_spoken(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let is_peer = matches!(self.from, From::Peer);
-        if is_peer || self.stream.poll_read_ready(cx).is_ready() {
-            return Poll::Ready(true);
+    /// What the connection begins with, or nothing when it has had its time.
+    fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<Option<First>> {
+        let peer = match self.from {
+            From::Client(peer) => peer,
+            From::Peer => return Poll::Ready(Some(First::Other(Bytes::new()))),
+        };
+        // The runtime takes it for readable until it was looked at once.
+        while self.stream.poll_read_ready(cx).is_ready() {
+            if let Some(first) = quick::open(&self.core, &self.stream, peer) {
+                return Poll::Ready(Some(first));
+            }
         }
         if let Patience::Fresh = self.patience {
             self.patience = Patience::Brief;
@@ -133,26 +139,23 @@ impl Silent {
             }));
         }
         match &mut self.patience {
-            Patience::Bounded(patience) => patience.as_mut().poll(cx).map(|()| false),
+            Patience::Bounded(patience) => patience.as_mut().poll(cx).map(|()| None),
             Patience::Fresh | Patience::Brief => Poll::Pending,
         }
     }
 
-    fn go_on(self, spoken: bool) -> Stage {
+    fn go_on(self, first: Option<First>) -> Stage {
         let Self { core, stream, from, place, .. } = self;
-        let work: BoxFuture<_> = match from {
-            From::Client(_) if !spoken => Box::pin(async move {
+        let work: BoxFuture<_> = match first {
+            None => Box::pin(async move {
                 websocket::linger(stream, core.config.linger_timeout).await;
                 drop(place);
                 None
             }),
-            From::Client(peer) => match quick::open(&core, &stream, peer) {
-                First::Usual { upgrade, early } => {
-                    return websocket::start(&core, stream, place, early, upgrade).into();
-                }
-                First::Other(early) => Box::pin(serve(core, stream, from, place, early)),
-            },
-            From::Peer => Box::pin(serve(core, stream, from, place, Bytes::new())),
+            Some(First::Usual { upgrade, early }) => {
+                return websocket::start(&core, stream, place, early, upgrade).into();
+            }
+            Some(First::Other(early)) => Box::pin(serve(core, stream, from, place, early)),
         };
         Stage::Working(Box::new(work))
     }

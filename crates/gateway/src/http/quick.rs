@@ -5,6 +5,7 @@
 //! Everything else, every refusal too, is left to the library, which is given the bytes that were
 //! read.
 
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::str::from_utf8;
 use std::sync::Arc;
@@ -50,16 +51,20 @@ pub(crate) enum First {
     Other(Bytes),
 }
 
-/// Reads the first request of a connection.
-pub(crate) fn open(core: &Arc<Core>, stream: &Stream, peer: Option<IpAddr>) -> First {
+/// Reads the first request of a connection; nothing where nothing has come yet.
+pub(crate) fn open(core: &Arc<Core>, stream: &Stream, peer: Option<IpAddr>) -> Option<First> {
     scratch::with(|scratch| {
-        // What can't be read now shows again to whoever reads next.
-        let length = stream.try_read(&mut scratch[..HEAD_BYTES_MAX]).unwrap_or(0);
+        let length = match stream.try_read(&mut scratch[..HEAD_BYTES_MAX]) {
+            Ok(length) => length,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+            // It shows again to whoever reads next.
+            Err(_) => 0,
+        };
         let bytes = &scratch[..length];
-        match upgrade_of(core, bytes, peer) {
+        Some(match upgrade_of(core, bytes, peer) {
             Some((upgrade, used)) => First::Usual { upgrade, early: bytes[used..].to_vec() },
             None => First::Other(Bytes::copy_from_slice(bytes)),
-        }
+        })
     })
 }
 

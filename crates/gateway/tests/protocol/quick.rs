@@ -17,7 +17,7 @@ use wire::Frame;
 use wire::websocket::{Opcode, encode_client};
 
 use crate::applications::{EchoEngine, socket_config};
-use crate::support::{Server, WebSocket, calm, soon};
+use crate::support::{Server, WebSocket, calm, soon, until};
 
 const USUAL: &str = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: test\r\n\
     Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -235,6 +235,22 @@ async fn the_request_may_come_in_two_parts() {
         let (seen, _) = answer(&mut stream).await;
         assert_eq!(seen.messages[2..], ["81 4one", "81 4two"], "cut at {cut}");
     }
+}
+
+#[tokio::test]
+async fn who_speaks_only_after_being_accepted_is_answered_so_too() {
+    let server = server(without_rules()).await;
+    let mut stream = server.http().connect().await;
+    until("it is accepted", || server.metrics.connections() == 1).await;
+    // The connection's task has looked by now, and found nothing.
+    answer(&mut ask(&server, USUAL)).await;
+    let mut bytes = USUAL.as_bytes().to_vec();
+    encode_client(Opcode::Text, b"4ping", [1, 2, 3, 4], &mut bytes);
+    encode_client(Opcode::Binary, &[1, 2, 3], [1, 2, 3, 4], &mut bytes);
+    stream.write_all(&bytes).await.expect("written");
+    let (seen, by_library) = answer(&mut stream).await;
+    assert_eq!(seen.messages[2], "81 4ping");
+    assert!(!by_library);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -69,7 +69,7 @@ fn what_is_too_old_or_too_much_is_dropped() {
         .iter()
         .flat_map(|piece| piece.entries.iter())
         .chain(&by_bytes.open)
-        .map(|recent| recent.weight())
+        .map(Recent::weight)
         .sum();
     assert_eq!(by_bytes.bytes(), held, "nothing is counted that was dropped");
 }

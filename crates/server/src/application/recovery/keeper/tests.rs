@@ -1,20 +1,27 @@
-use broker::{Limits, embedded::Embedded};
+use std::sync::atomic::Ordering;
+
+use broker::Sessions as _;
 use hub::Hub;
+use moody::Moody;
 use prometheus_client::registry::Registry;
 
 use super::*;
 
+#[path = "../../../../tests/clients/moody.rs"]
+mod moody;
+
 struct House {
     hub: Hub,
     keeper: Keeper,
-    broker: Arc<dyn Broker>,
+    broker: Arc<Moody>,
+    metrics: Arc<Metrics>,
     _tasks: TaskTracker,
 }
 
 /// An instance with the longest id that there may be.
 fn house() -> House {
     let id: Box<str> = format!("{}#AbCdEf12", "x".repeat(100)).into();
-    let broker: Arc<dyn Broker> = Embedded::open(None, Limits::memory()).unwrap();
+    let broker = Moody::new();
     let metrics = Arc::new(Metrics::new(&mut Registry::default()));
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let living = vec![id.clone()];
@@ -27,9 +34,9 @@ fn house() -> House {
         &stop,
     );
     let window = Duration::from_mins(2);
-    let keeper = Keeper::start(window, broker.clone(), &control, metrics, &tasks, &stop);
+    let keeper = Keeper::start(window, broker.clone(), &control, metrics.clone(), &tasks, &stop);
     let hub = Hub::start(1, hub::Limits::default(), hub::Metrics::new(), &tasks);
-    House { hub, keeper, broker, _tasks: tasks }
+    House { hub, keeper, broker, metrics, _tasks: tasks }
 }
 
 #[tokio::test]
@@ -103,6 +110,24 @@ async fn who_was_ended_on_purpose_or_lost_its_past_can_not_come_back() {
         assert_eq!(kept, is_kept.then_some(Bytes::from_static(b"record")), "{reason}");
     }
     assert!(house.keeper.0.live.lock().is_empty());
+}
+
+#[tokio::test]
+async fn who_was_ended_while_the_store_was_away_can_not_come_back_either() {
+    let house = house();
+    house.broker.away.store(true, Ordering::SeqCst);
+    let pid = house.come_and_go(CloseReason::ClientDisconnect).await;
+    let waiting = &house.metrics.session_records_waiting;
+    let both = waiting.get();
+    let tried = async {
+        while waiting.get() == both {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), tried).await.unwrap();
+    house.broker.away.store(false, Ordering::SeqCst);
+    house.settle().await;
+    assert!(house.claim(&pid).await.is_none(), "its record was written behind its end");
 }
 
 #[tokio::test]

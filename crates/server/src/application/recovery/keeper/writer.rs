@@ -73,12 +73,15 @@ impl Writer {
             match job {
                 // Without bytes it was given up before it had any.
                 Job::Keep(kept) => records.extend(self.0.record(&kept).map(|it| (kept, it))),
-                Job::Forget(kept) => forgotten.push(self.0.owned(&kept)),
+                Job::Forget(kept) => forgotten.push(kept),
             }
         }
-        let again = self.keep(records).await;
+        let mut again = self.keep(records).await;
+        // It would be kept behind its end.
+        again.retain(|kept| !forgotten.iter().any(|forgotten| Arc::ptr_eq(kept, forgotten)));
         if !forgotten.is_empty() {
-            let forgetting = self.0.broker.forget_sessions(forgotten);
+            let owned = forgotten.iter().map(|kept| self.0.owned(kept)).collect();
+            let forgetting = self.0.broker.forget_sessions(owned);
             if !matches!(timeout(WRITE_WAIT, forgetting).await, Ok(Ok(()))) {
                 tracing::debug!("session records were not forgotten; they end by themselves");
             }

@@ -9,6 +9,7 @@
     reason = "a measurement; its macros make public items"
 )]
 
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
@@ -125,7 +126,8 @@ fn held(mut stream: Stream, frames_each: usize) -> Stream {
 fn record_of(rooms: usize) -> String {
     let mut record = "\u{2}QwErTyUiOpAsDfGhJkLz guest-7".to_owned();
     for number in 0..rooms {
-        record += &format!("\nroom-{number:03} {} {}", epoch(), 100_000 + number);
+        write!(record, "\nroom-{number:03} {} {}", epoch(), 100_000 + number)
+            .expect("a string takes all");
     }
     record
 }

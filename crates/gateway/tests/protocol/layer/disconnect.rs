@@ -39,7 +39,8 @@ async fn every_end_has_its_reason() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_answers_no_ping_leaves() {
-    let pings = Config { ping_interval: Duration::from_millis(20), ..config() };
+    // The first ping is not to come before both have joined.
+    let pings = Config { ping_interval: Duration::from_secs(2), ..config() };
     let pings = Config { ping_timeout: Duration::from_millis(20), ..pings };
     let (server, mut seen) = scripted_with(pings, |script| script).await;
     let _websocket = joined(&server).await;

@@ -91,8 +91,8 @@ async fn a_post_waits_while_too_many_events_run() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_isnt_read_misses_no_pong() {
     let slow = Slow::new();
-    let pings = Config { ping_interval: Duration::from_millis(30), ..config() };
-    let pings = Config { ping_timeout: Duration::from_millis(30), ..pings };
+    let pings = Config { ping_interval: Duration::from_millis(500), ..config() };
+    let pings = Config { ping_timeout: Duration::from_millis(500), ..pings };
     let (server, mut seen) = slow_server(&slow, pings).await;
     let mut client = server.websocket().await;
     client.send("40").await;

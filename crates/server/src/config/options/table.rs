@@ -68,7 +68,7 @@ options! {
         "admin-token" admin_token: Option<Secret> = None, Maybe(Hidden), "TEXT",
         unset: "none: nobody may";
 
-        /// Limits on how fast one may send; `none` is for measuring.
+        /// Limits on how fast one may make rooms; `none` is for measuring.
         "rate-limit" rate_limit: RateLimit = RateLimit::Default,
         Choice(&[("default", RateLimit::Default), ("none", RateLimit::None)]), "RULE";
 

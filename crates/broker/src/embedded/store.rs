@@ -81,7 +81,7 @@ fn together(
             Err(_) => return Ok(None),
         }
     }
-    if stored.tip.seq == tip.seq {
+    if !stored.has_news(tip) {
         return Ok(Some(stored));
     }
     if rooms.write(&work).and_then(|()| write_tip(&work, stored.tip)).is_err() {
@@ -130,7 +130,7 @@ fn apart(
         };
         stored.answers.push(answer);
     }
-    if stored.tip.seq == tip.seq {
+    if !stored.has_news(tip) {
         return Ok(stored);
     }
     write_tip(&work, stored.tip).map_err(not_stored)?;
@@ -141,6 +141,12 @@ fn apart(
 impl Stored {
     fn new(tip: Tip, count: usize) -> Self {
         Self { tip, trouble: None, answers: Vec::with_capacity(count) }
+    }
+
+    /// Whether there is anything to make durable. Where all are duplicates and refusals there isn't,
+    /// and so nothing that could fail.
+    fn has_news(&self, before: Tip) -> bool {
+        self.tip.seq > before.seq
     }
 
     /// Stores one behind the others.
@@ -164,8 +170,6 @@ impl Stored {
     }
 }
 
-/// Only where there is something new; duplicates and refusals alone are nothing to make durable,
-/// and nothing that could fail.
 fn write_tip(db: &Connection, tip: Tip) -> rusqlite::Result<()> {
     db.prepare_cached("UPDATE log SET seq = ?1, at = ?2")?
         .execute([signed(tip.seq), signed(tip.at)])

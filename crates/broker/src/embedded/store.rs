@@ -143,8 +143,8 @@ impl Stored {
         Self { tip, trouble: None, answers: Vec::with_capacity(count) }
     }
 
-    /// Whether there is anything to make durable. Where all are duplicates and refusals there isn't,
-    /// and so nothing that could fail.
+    /// Whether there is anything to make durable. Duplicates and refusals alone are nothing, and so
+    /// nothing that could fail.
     fn has_news(&self, before: Tip) -> bool {
         self.tip.seq > before.seq
     }

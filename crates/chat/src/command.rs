@@ -146,7 +146,7 @@ impl Message {
             Err(_) => return Err(Refusal::bad_request(what)),
         };
         let id = id.and_then(|id| EntryId::of_shape(&id));
-        Ok(Self { id, reply_to: None, text: read::text_within(text, limits)? })
+        Ok(Self { id, reply_to: None, text: read::text_within(text.into(), limits)? })
     }
 }
 

@@ -1,30 +1,42 @@
 //! What the log holds of an entry: a version, then JSON. Where it stands (room, seq, offset, id,
 //! user, time) is the log's own knowledge and not repeated in it.
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
-use crate::command::Position;
+use bytes::Bytes;
+use serde::Deserialize;
+
+use crate::{
+    command::Position,
+    json::{Json, written_len},
+};
 
 /// The version that this release writes, the first byte of an entry.
 const VERSION: u8 = 1;
 
+/// What a message takes beside its name and text, where these have nothing to escape and it is no
+/// reply: nearly all are stored in memory of just their size.
+const FRAME_BYTES: usize = r#".{"kind":"message","name":"","text":"","via":"socket"}"#.len();
+
 /// The entry's own fields. A kind or field that this release doesn't know is relayed all the same,
 /// because [`crate::render`] hands on the JSON as it was stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Entry<'a> {
     /// `message`, or a kind of another release.
-    pub kind: Box<str>,
+    #[serde(borrow)]
+    pub kind: Cow<'a, str>,
     /// The author's display name when it was sent.
-    pub name: Box<str>,
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
     /// The text of a message.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<Box<str>>,
+    #[serde(default)]
+    pub text: Option<Cow<'a, str>>,
     /// The entry that a message replies to.
-    #[serde(default, rename = "replyTo", skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "replyTo")]
     pub reply_to: Option<Position>,
     /// How it came in: `socket`, `http`, or the name of a bridge.
-    pub via: Box<str>,
+    #[serde(borrow)]
+    pub via: Cow<'a, str>,
 }
 
 /// The kind of a message.
@@ -41,9 +53,9 @@ pub enum Unreadable {
     Json(String),
 }
 
-impl Entry {
+impl<'a> Entry<'a> {
     /// A message as it is sent through a socket.
-    pub fn message(name: &str, text: &str) -> Self {
+    pub fn message(name: &'a str, text: &'a str) -> Self {
         Self {
             kind: MESSAGE.into(),
             name: name.into(),
@@ -61,8 +73,20 @@ impl Entry {
 
     /// The entry as the log holds it.
     pub fn encode(&self) -> Bytes {
-        let mut bytes = vec![VERSION];
-        serde_json::to_writer(&mut bytes, self).expect("an entry has only strings");
+        let Self { kind, name, text, reply_to, via } = self;
+        let text_bytes = text.as_ref().map_or(0, |text| text.len());
+        let mut bytes = String::with_capacity(FRAME_BYTES + name.len() + text_bytes);
+        bytes.push(char::from(VERSION));
+        let mut json = Json(&mut bytes);
+        json.raw(r#"{"kind":"#).text(kind).raw(r#","name":"#).text(name);
+        if let Some(text) = text {
+            json.raw(r#","text":"#).text(text);
+        }
+        if let Some(Position { epoch, offset }) = reply_to {
+            json.raw(r#","replyTo":{"epoch":"#).text(epoch);
+            json.raw(r#","offset":"#).number(*offset).raw("}");
+        }
+        json.raw(r#","via":"#).text(via).raw("}");
         bytes.into()
     }
 
@@ -70,7 +94,7 @@ impl Entry {
     ///
     /// # Errors
     /// [`Unreadable`] for another version, or where it is not an entry.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, Unreadable> {
         serde_json::from_str(json_of(bytes)?).map_err(|e| Unreadable::Json(e.to_string()))
     }
 }
@@ -83,9 +107,50 @@ pub(crate) fn json_of(bytes: &[u8]) -> Result<&str, Unreadable> {
     std::str::from_utf8(json).map_err(|e| Unreadable::Json(e.to_string()))
 }
 
+/// The text of a message, JSON-quoted as it was stored, where [`Entry::encode`] stored it and the
+/// message is no reply, as nearly all are. `None` says nothing: the entry has to be decoded.
+pub(crate) fn text_as_stored(json: &str) -> Option<&str> {
+    let name = json.strip_prefix(r#"{"kind":"message","name":"#)?;
+    let text = name[written_len(name)?..].strip_prefix(r#","text":"#)?;
+    let (text, rest) = text.split_at(written_len(text)?);
+    (rest == r#","via":"socket"}"#).then_some(text)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn an_entry_is_stored_as_plain_json(
+            (name, text, epoch) in ("(?s).{0,40}", "(?s).{0,200}", "(?s).{0,20}"),
+            offset in any::<u64>(),
+        ) {
+            let entry = Entry::message(&name, &text);
+            let stored = entry.encode();
+            let want = json!({ "kind": "message", "name": name, "text": text, "via": "socket" });
+            let want = format!("\u{1}{want}");
+            prop_assert_eq!(&stored[..], want.as_bytes());
+            let shown = text_as_stored(json_of(&stored).unwrap());
+            let is_long = |text: &str| json!(text).to_string().contains("\\u00");
+            let want = json!(text).to_string();
+            prop_assert_eq!(shown, (!is_long(&name) && !is_long(&text)).then_some(&*want));
+
+            let reply_to = json!({ "epoch": epoch, "offset": offset });
+            let want = json!({
+                "kind": "message", "name": name, "text": text, "replyTo": reply_to, "via": "socket",
+            });
+            let want = format!("\u{1}{want}");
+            let reply = entry.in_reply_to(Some(Position { epoch: epoch.into(), offset }));
+            let stored = reply.encode();
+            prop_assert_eq!(&stored[..], want.as_bytes());
+            prop_assert_eq!(text_as_stored(json_of(&stored).unwrap()), None);
+            prop_assert_eq!(Entry::decode(&stored), Ok(reply.clone()));
+        }
+    }
 
     #[test]
     fn an_entry_survives_the_log() {

@@ -7,6 +7,7 @@ pub mod about;
 pub mod budget;
 pub mod command;
 pub mod entry;
+mod json;
 pub mod limits;
 pub mod names;
 pub mod presence;

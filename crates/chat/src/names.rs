@@ -22,6 +22,11 @@ impl RoomKey {
     /// `bad_request` for a character that keys can't have, for nothing at all, and for `.` and
     /// `..`, which would mean something else in a path; `too_large` over 64 characters.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
+        if is_key_already(text) { Ok(Self(text.into())) } else { Self::fold(text) }
+    }
+
+    /// The long way, for any text.
+    fn fold(text: &str) -> Result<Self, Refusal> {
         // Each character can fold to at most three, so the input's size bounds the work.
         if text.chars().nth(ROOM_CHARS_MAX).is_some() {
             return Err(too_long("a room", ROOM_CHARS_MAX));
@@ -49,6 +54,14 @@ impl RoomKey {
     }
 }
 
+/// Whether a text is surely a key as it stands; for others it has to be found out.
+fn is_key_already(text: &str) -> bool {
+    let stays = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+    (1..=ROOM_CHARS_MAX).contains(&text.len())
+        && text.bytes().fold(true, |all, byte| all & stays(byte))
+        && !matches!(text, "." | "..")
+}
+
 impl fmt::Display for RoomKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -71,14 +84,21 @@ impl EntryId {
 
     /// The id, where a text has the shape of one.
     pub fn of_shape(text: &str) -> Option<Self> {
-        let shaped = (8..=64).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        let fits = |byte| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-');
+        let shaped =
+            (8..=64).contains(&text.len()) && text.bytes().fold(true, |all, byte| all & fits(byte));
         shaped.then(|| Self(text.into()))
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<EntryId> for Box<str> {
+    fn from(id: EntryId) -> Self {
+        id.0
     }
 }
 
@@ -174,6 +194,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_short_way_to_a_key_leads_where_the_long_one_does(
+            text in "[a-z0-9._-]{0,66}|[a-zA-Z0-9._ -]{0,20}|[.]{0,4}|\\PC{0,20}",
+        ) {
+            prop_assert_eq!(RoomKey::parse(&text), RoomKey::fold(&text));
+        }
+
         #[test]
         fn folding_a_key_again_changes_nothing(text in "\\PC{0,70}") {
             if let Ok(key) = RoomKey::parse(&text) {

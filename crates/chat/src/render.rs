@@ -3,11 +3,12 @@
 mod people;
 mod rooms;
 
-use std::fmt::Write;
+use std::borrow::Cow;
 
-use serde_json::{Value, json};
-
-use crate::entry::{Unreadable, json_of};
+use crate::{
+    entry::{Unreadable, json_of, text_as_stored},
+    json::Json,
+};
 pub use people::{presence, typing, who};
 pub use rooms::{RoomLine, rooms, unread};
 
@@ -28,35 +29,60 @@ pub struct Place<'a> {
     pub at: u64,
 }
 
+/// What an entry or an answer takes beside its names and texts, with room for long numbers.
+const FRAME_BYTES: usize = 128;
+
 /// An entry as palabre clients get it: its place, then all that was stored, known or not.
 ///
 /// An entry of a version that this release can't read keeps its place, as kind `unreadable`, so
 /// that offsets have no hole at any client.
 pub fn entry(place: &Place<'_>, stored: &[u8]) -> String {
+    let mut json = String::with_capacity(place.bytes() + stored.len());
+    put_entry(place, stored, &mut json);
+    json
+}
+
+/// The same, added to what is in a buffer.
+pub fn put_entry(place: &Place<'_>, stored: &[u8], out: &mut String) {
     let body = json_of(stored).ok().and_then(fields_of).unwrap_or(r#""kind":"unreadable""#);
     let Place { room, epoch, offset, id, user, at } = place;
     // Epoch and id have no character that JSON escapes.
-    let (room, user) = (text(room), text(user));
-    let mut json = String::with_capacity(body.len() + 160);
-    write!(json, r#"{{"room":{room},"epoch":"{epoch}","offset":{offset},"id":"{id}","#)
-        .and_then(|()| write!(json, r#""user":{user},"at":{at},{body}}}"#))
-        .expect("a String takes all");
-    json
+    Json(out)
+        .raw(r#"{"room":"#)
+        .text(room)
+        .raw(r#","epoch":""#)
+        .raw(epoch)
+        .raw(r#"","offset":"#)
+        .number(*offset)
+        .raw(r#","id":""#)
+        .raw(id)
+        .raw(r#"","user":"#)
+        .text(user)
+        .raw(r#","at":"#)
+        .number(*at)
+        .raw(",")
+        .raw(body)
+        .raw("}");
 }
 
 /// The text of an entry as stock clients get it, JSON-quoted; `None` for what sends them nothing.
 ///
 /// # Errors
 /// [`Unreadable`] where the entry is of another version.
-pub fn stock_text(stored: &[u8]) -> Result<Option<String>, Unreadable> {
+pub fn stock_text(stored: &[u8]) -> Result<Option<Cow<'_, str>>, Unreadable> {
+    if let Some(text) = text_as_stored(json_of(stored)?) {
+        return Ok(Some(text.into()));
+    }
     let entry = crate::Entry::decode(stored)?;
     let shown = &*entry.kind == crate::entry::MESSAGE;
-    Ok(entry.text.filter(|_| shown).map(|text| self::text(&text)))
+    Ok(entry.text.filter(|_| shown).map(|text| self::text(&text).into()))
 }
 
 /// A JSON string.
 pub fn text(text: &str) -> String {
-    Value::from(text).to_string()
+    let mut json = String::with_capacity(text.len() + text.len() / 16 + 2);
+    Json(&mut json).text(text);
+    json
 }
 
 /// The inside of a stored object, without its braces; `None` where it has none.
@@ -67,14 +93,22 @@ fn fields_of(object: &str) -> Option<&str> {
 
 /// The answer to a command that appended an entry.
 pub fn appended(place: &Place<'_>, duplicate: bool) -> String {
-    let mut answer = json!({
-        "ok": true, "room": place.room, "epoch": place.epoch, "offset": place.offset,
-        "id": place.id, "at": place.at,
-    });
-    if duplicate {
-        answer["duplicate"] = true.into();
+    let Place { room, epoch, offset, id, user: _, at } = place;
+    let mut answer = String::with_capacity(place.bytes());
+    let mut json = Json(&mut answer);
+    json.raw(r#"{"ok":true,"room":"#).text(room).raw(r#","epoch":"#).text(epoch);
+    json.raw(r#","offset":"#).number(*offset).raw(r#","id":"#).text(id);
+    json.raw(r#","at":"#).number(*at);
+    json.raw(if duplicate { r#","duplicate":true}"# } else { "}" });
+    answer
+}
+
+impl Place<'_> {
+    /// Bytes that it nearly always fits into when it is written.
+    fn bytes(&self) -> usize {
+        let Self { room, epoch, id, user, offset: _, at: _ } = self;
+        FRAME_BYTES + room.len() + epoch.len() + id.len() + user.len()
     }
-    answer.to_string()
 }
 
 /// The part of a room that an answer carries.
@@ -125,6 +159,9 @@ impl Stretch {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::Entry;
 
@@ -170,6 +207,77 @@ mod tests {
         let edit = b"\x01{\"kind\":\"edit\",\"name\":\"Ada\",\"text\":\"x\",\"via\":\"socket\"}";
         assert_eq!(stock_text(edit), Ok(None));
         assert!(stock_text(b"\x09").is_err());
+    }
+
+    /// What stock clients get according to `serde_json` alone.
+    fn stock_text_by_value(stored: &[u8]) -> Option<String> {
+        let entry: Value = serde_json::from_slice(stored.strip_prefix(b"\x01")?).ok()?;
+        let text = (entry["kind"] == "message").then_some(&entry["text"])?;
+        text.is_string().then(|| text.to_string())
+    }
+
+    #[test]
+    fn a_text_is_given_as_this_release_would_write_it() {
+        for (fields, want) in [
+            (r#""name":"A","text":"a\n\"b\"","via":"socket""#, r#""a\n\"b\"""#),
+            (r#""name":"A","text":"\u00e9\/\u000a","via":"socket""#, r#""é/\n""#),
+            (r#""name":"\u0041","text":"a","via":"socket""#, r#""a""#),
+            (r#""name":"A","text":"a","via":"http""#, r#""a""#),
+            (r#""name":"A","text":"a","via":"socket","more":1"#, r#""a""#),
+            (r#""name":"A","text":"a","replyTo":null,"via":"socket""#, r#""a""#),
+            (r#""via":"socket","text":"a","name":"A""#, r#""a""#),
+        ] {
+            let stored = format!("\u{1}{{\"kind\":\"message\",{fields}}}");
+            assert_eq!(stock_text(stored.as_bytes()).unwrap().as_deref(), Some(want), "{fields}");
+        }
+        for broken in [
+            r#"{"kind":"message","name":"A","text":"a","via":"socket"},"#,
+            r#"{"kind":"message","name":"A","text":"a","via":"socket""#,
+            r#"{"kind":"message","name":"A","text":"\ud800","via":"socket"}"#,
+            r#"{"kind":"message","name":"A","text":"a","text":"b","via":"socket"}"#,
+            r#"{"kind":"message","name":"A","text":7,"via":"socket"}"#,
+        ] {
+            assert!(stock_text(format!("\u{1}{broken}").as_bytes()).is_err(), "{broken}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_what_serde_json_would_write(
+            (room, id, user) in ("(?s).{1,30}", "[0-9A-Za-z_-]{8,64}", "(?s).{1,30}"),
+            (name, said) in ("(?s).{0,30}", "(?s).{0,90}"),
+            (offset, at, duplicate) in any::<(u64, u64, bool)>(),
+        ) {
+            let (epoch, stored) = ("abcdefghijklmnop", Entry::message(&name, &said).encode());
+            let place = Place { room: &room, epoch, offset, id: &id, user: &user, at };
+            let want = json!({
+                "room": room, "epoch": epoch, "offset": offset, "id": id, "user": user, "at": at,
+                "kind": "message", "name": name, "text": said, "via": "socket",
+            });
+            prop_assert_eq!(entry(&place, &stored), want.to_string());
+            let mut want = json!({
+                "ok": true, "room": room, "epoch": epoch, "offset": offset, "id": id, "at": at,
+            });
+            if duplicate {
+                want["duplicate"] = true.into();
+            }
+            prop_assert_eq!(appended(&place, duplicate), want.to_string());
+            prop_assert_eq!(text(&said), json!(said).to_string());
+            let shown = stock_text(&stored).unwrap().map(Cow::into_owned);
+            prop_assert_eq!(shown, stock_text_by_value(&stored));
+        }
+
+        #[test]
+        fn any_stored_text_is_shown_as_it_reads(
+            text in r#"(\\["\\/bfnrt]|\\u00[0-9a-f]{2}|[^"\\\pC]){0,40}"#,
+            via in "socket|http",
+        ) {
+            let fields = format!(r#""kind":"message","name":"A","text":"{text}","via":"{via}""#);
+            let stored = format!("\u{1}{{{fields}}}").into_bytes();
+            let shown = stock_text(&stored).unwrap().map(Cow::into_owned);
+            prop_assert!(shown.is_some());
+            prop_assert_eq!(shown, stock_text_by_value(&stored));
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Reads commands from JSON, and checks them.
 
-use serde::{Deserialize, de::DeserializeOwned};
+use std::borrow::Cow;
+
+use serde::Deserialize;
 
 use super::{Command, Message, Page, Position};
 use crate::{
@@ -22,10 +24,13 @@ struct RawRoom {
 }
 
 #[derive(Deserialize)]
-struct RawSend {
-    room: String,
-    id: String,
-    text: String,
+struct RawSend<'a> {
+    #[serde(borrow)]
+    room: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    text: Cow<'a, str>,
     #[serde(rename = "replyTo")]
     reply_to: Option<Position>,
 }
@@ -104,7 +109,7 @@ fn join(args: &[&str], limits: &Limits) -> Result<Command, Refusal> {
 }
 
 fn send(args: &[&str], limits: &Limits) -> Result<Command, Refusal> {
-    let raw: RawSend = object(args)?;
+    let raw: RawSend<'_> = object(args)?;
     let id = Some(EntryId::parse(&raw.id)?);
     if raw.reply_to.as_ref().is_some_and(|position| position.offset == 0) {
         return Err(Refusal::bad_request("'replyTo' needs the offset of an entry, from 1 on"));
@@ -149,7 +154,7 @@ fn create(args: &[&str], limits: &Limits) -> Result<Command, Refusal> {
 }
 
 /// The one object that every command takes.
-fn object<T: DeserializeOwned>(args: &[&str]) -> Result<T, Refusal> {
+fn object<'a, T: Deserialize<'a>>(args: &[&'a str]) -> Result<T, Refusal> {
     let [json] = args else {
         return Err(Refusal::bad_request("a command takes one object"));
     };
@@ -167,7 +172,7 @@ fn page_size(asked: Option<u64>, limits: &Limits) -> Result<usize, Refusal> {
     }
 }
 
-pub(super) fn text_within(text: String, limits: &Limits) -> Result<Box<str>, Refusal> {
+pub(super) fn text_within(text: Cow<'_, str>, limits: &Limits) -> Result<Box<str>, Refusal> {
     if text.is_empty() {
         return Err(Refusal::bad_request("the text is empty"));
     }
@@ -179,5 +184,5 @@ pub(super) fn text_within(text: String, limits: &Limits) -> Result<Box<str>, Ref
         let message = format!("a text has at most {} characters", limits.text_chars);
         return Err(Refusal::new(Code::TooLarge, message));
     }
-    Ok(text.into())
+    Ok(text.into_owned().into())
 }

@@ -18,14 +18,14 @@ mod sessions;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc::Receiver, time::timeout};
+use tokio::time::timeout;
 
 pub use self::{
     appends::*, deliveries::*, instances::*, lasting::*, limits::*, mail::*, reads::*, rooms::*,
     sessions::*,
 };
 use crate::{
-    Answer, Appended, Broker, Delivery, Draft, Error, Limits, Names, Partition, Record,
+    Answer, Appended, Broker, Deliveries, Delivery, Draft, Error, Limits, Names, Partition, Record,
     partition_of,
 };
 
@@ -182,7 +182,7 @@ fn home(broker: &dyn Broker, room: &str) -> Partition {
 }
 
 /// Follows a room's partition and waits until nothing is missed any more.
-async fn listen(broker: &dyn Broker, room: &str) -> Receiver<Delivery> {
+async fn listen(broker: &dyn Broker, room: &str) -> Deliveries {
     let mut deliveries = broker.follow(home(broker, room));
     let first = within(deliveries.recv()).await;
     assert!(matches!(first, Some(Delivery::Live)), "the first delivery is Live, not {first:?}");
@@ -190,7 +190,7 @@ async fn listen(broker: &dyn Broker, room: &str) -> Receiver<Delivery> {
 }
 
 /// The next entry that is delivered; signals and watermarks are passed over.
-async fn heard(deliveries: &mut Receiver<Delivery>) -> Arc<Record> {
+async fn heard(deliveries: &mut Deliveries) -> Arc<Record> {
     loop {
         match within(deliveries.recv()).await {
             Some(Delivery::Entry(_, record)) => return record,

@@ -1,6 +1,7 @@
 //! The contract between the instances and their log. Each implementation passes the same
 //! conformance suite.
 
+mod deliveries;
 mod instances;
 mod mail;
 mod names;
@@ -9,10 +10,10 @@ mod sessions;
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
 
 pub(crate) use self::sessions::check_names;
 pub use self::{
+    deliveries::{Deliverer, Deliveries, TAKEN_MAX, deliveries},
     instances::{Instance, Instances},
     mail::{Mail, Recipient},
     names::Names,
@@ -80,9 +81,10 @@ pub trait Broker: Instances + Sessions + Mail + Send + Sync + 'static {
     /// Follows a partition from now on. The first delivery is [`Delivery::Live`] as soon as the
     /// subscription stands. Deliveries are at most once and in seq order; whatever may have been
     /// missed is announced by [`Delivery::Interrupted`], and [`Delivery::Live`] follows it, without
-    /// being asked for, as soon as deliveries go on. The queue is bounded: a reader that lags
-    /// behind is interrupted, never waited for. Deliveries end when the broker is closed.
-    fn follow(&self, partition: Partition) -> mpsc::Receiver<Delivery>;
+    /// being asked for, as soon as deliveries go on. The queue holds at most
+    /// [`Limits::delivery_queue`] of them: a reader that lags behind is interrupted, never waited
+    /// for. Deliveries end when the broker is closed.
+    fn follow(&self, partition: Partition) -> Deliveries;
 
     /// The present state of a partition. Creates the partition (with a new epoch) if it has none.
     fn head(&self, partition: Partition) -> Answer<Result<Head, Error>>;

@@ -28,7 +28,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{oneshot, watch},
     time::{Instant, timeout_at},
 };
 
@@ -47,9 +47,9 @@ use self::{
     writer::Writer,
 };
 use crate::{
-    Answer, AppendError, Appended, Broker, Delivery, Description, Draft, Error, Head, Limits,
-    Partition, PartitionPage, ROOM_ABOUT_BYTES_MAX, Range, RoomList, RoomPage, Secret, State,
-    limits::fits,
+    Answer, AppendError, Appended, Broker, Deliveries, Delivery, Description, Draft, Error, Head,
+    Limits, Partition, PartitionPage, ROOM_ABOUT_BYTES_MAX, Range, RoomList, RoomPage, Secret,
+    State, limits::fits,
 };
 
 /// Connections that read from a log on disk, each with a thread of its own.
@@ -197,8 +197,9 @@ impl Broker for Embedded {
         })
     }
 
-    fn follow(&self, partition: Partition) -> mpsc::Receiver<Delivery> {
-        if partition == Partition(0) { self.shared.followers.follow() } else { mpsc::channel(1).1 }
+    fn follow(&self, partition: Partition) -> Deliveries {
+        let exists = partition == Partition(0);
+        if exists { self.shared.followers.follow() } else { Deliveries::none() }
     }
 
     fn head(&self, partition: Partition) -> Answer<Result<Head, Error>> {

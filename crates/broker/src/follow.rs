@@ -1,7 +1,7 @@
 //! Runs a [`Follower`] against a [`Broker`]: carries out its steps, brings it deliveries, answers
 //! and the time. What to make of them is left to the follower.
 
-use std::{future::pending, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, future::pending, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::mpsc,
@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use crate::follower::Followed;
 use crate::{
-    Broker, Delivery, Error, Head, Partition, PartitionPage,
+    Broker, Deliveries, Delivery, Error, Head, Partition, PartitionPage,
     follower::{Follower, Limits, Step},
 };
 
@@ -20,9 +20,6 @@ pub const FOLLOWED_QUEUE: usize = 4_096;
 
 /// After the broker has ended the deliveries by itself they are asked for again.
 const FOLLOW_AGAIN: Duration = Duration::from_secs(1);
-
-/// Deliveries that are taken at once, so that what follows from them is handed on together.
-const BATCH: usize = 256;
 
 /// Follows a partition from now on: without gaps, without doubles, in order. It ends when `stop`
 /// is cancelled or the receiver is dropped, and at no other time: while the broker is away it
@@ -48,7 +45,7 @@ pub fn follow_with(
     let receiver_gone = sender.clone();
     let mut following = Following::new(broker, partition, limits);
     let hand_on = async move {
-        let mut all = Vec::new();
+        let mut all = VecDeque::new();
         loop {
             following.next(&mut all).await;
             for followed in all.drain(..) {
@@ -75,11 +72,11 @@ pub struct Following {
     follower: Follower,
     origin: Instant,
     /// None before the first, and after they have ended.
-    deliveries: Option<mpsc::Receiver<Delivery>>,
+    deliveries: Option<Deliveries>,
     /// Not before this moment are deliveries asked for.
     follow_at: Option<Instant>,
     /// What was taken of them.
-    taken: Vec<Delivery>,
+    taken: VecDeque<Delivery>,
     /// The follower asks one question at a time; a new one replaces one that it has given up.
     asking: Option<Asking>,
 }
@@ -95,14 +92,14 @@ impl Following {
     /// Begins where the log stands when it is first asked for what is next.
     pub fn new(broker: Arc<dyn Broker>, partition: Partition, limits: Limits) -> Self {
         let follower = Follower::new(limits);
-        let (origin, taken) = (Instant::now(), Vec::with_capacity(BATCH));
+        let (origin, taken) = (Instant::now(), VecDeque::new());
         let (deliveries, follow_at, asking) = (None, Some(origin), None);
         Self { broker, partition, follower, origin, deliveries, follow_at, taken, asking }
     }
 
     /// Waits until there is something, and puts all of it behind what is in `all`. While the broker
     /// is away it waits. If the future is dropped, nothing more may be asked for.
-    pub async fn next(&mut self, all: &mut Vec<Followed>) {
+    pub async fn next(&mut self, all: &mut VecDeque<Followed>) {
         let before = all.len();
         while all.len() == before {
             if self.deliveries.is_none() {
@@ -123,11 +120,8 @@ impl Following {
         let timeout = self.follower.poll_timeout().map(|after| self.origin + after);
         let Some(deliveries) = &mut self.deliveries else { return false };
         tokio::select! {
-            taken = deliveries.recv_many(&mut self.taken, BATCH) => {
-                let now = self.origin.elapsed();
-                for delivery in self.taken.drain(..) {
-                    self.follower.handle(delivery, now);
-                }
+            taken = deliveries.recv_many(&mut self.taken) => {
+                self.follower.handle_all(&mut self.taken, self.origin.elapsed());
                 return taken > 0;
             }
             answered = answer(&mut self.asking) => {
@@ -149,10 +143,11 @@ impl Following {
         true
     }
 
-    fn carry_out(&mut self, all: &mut Vec<Followed>) {
+    fn carry_out(&mut self, all: &mut VecDeque<Followed>) {
+        self.follower.poll_handed_on(all);
         while let Some(step) = self.follower.poll_step() {
             match step {
-                Step::HandOn(followed) => all.push(followed),
+                Step::HandOn(followed) => all.push_back(followed),
                 Step::Read { ticket, after, to, limit } => {
                     let page = self.broker.read_partition(self.partition, after, to, limit);
                     self.asking = Some(Box::pin(async move { Answered::Page(ticket, page.await) }));

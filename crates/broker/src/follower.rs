@@ -39,7 +39,9 @@ pub struct Follower {
     stuck_since: Option<Duration>,
     /// Since `Behind` was said: how many entries were read from the log.
     behind: Option<u64>,
-    steps: VecDeque<Step>,
+    /// What is to be handed on, before any question is asked.
+    handed_on: VecDeque<Followed>,
+    questions: VecDeque<Step>,
 }
 
 /// Whether our past is the log's.
@@ -77,7 +79,8 @@ impl Follower {
             retry_wait: limits.retry_first,
             stuck_since: None,
             behind: None,
-            steps: VecDeque::new(),
+            handed_on: VecDeque::new(),
+            questions: VecDeque::new(),
             limits,
         }
     }
@@ -87,9 +90,20 @@ impl Follower {
         self.last
     }
 
-    /// The next thing to do.
+    /// The next thing to do. Whatever is to be handed on comes before the questions.
     pub fn poll_step(&mut self) -> Option<Step> {
-        self.steps.pop_front()
+        let handed_on = self.handed_on.pop_front().map(Step::HandOn);
+        handed_on.or_else(|| self.questions.pop_front())
+    }
+
+    /// Puts all that is to be handed on behind what is in `all`: what
+    /// [`poll_step`](Self::poll_step) would say one by one.
+    pub fn poll_handed_on(&mut self, all: &mut VecDeque<Followed>) {
+        if all.is_empty() {
+            std::mem::swap(all, &mut self.handed_on);
+        } else {
+            all.append(&mut self.handed_on);
+        }
     }
 
     /// When [`Follower::handle_timeout`] must be called, if nothing happens before.
@@ -97,6 +111,14 @@ impl Follower {
         let given_up = self.stuck_since.map(|since| since.saturating_add(self.limits.hold));
         let unanswered = self.asked.map(|asked| asked.deadline);
         [given_up, unanswered, self.retry_at].into_iter().flatten().min()
+    }
+
+    /// Takes all that was delivered together.
+    pub fn handle_all(&mut self, deliveries: &mut VecDeque<Delivery>, now: Duration) {
+        self.handed_on.reserve(deliveries.len());
+        for delivery in deliveries.drain(..) {
+            self.handle(delivery, now);
+        }
     }
 
     /// Takes what was delivered.
@@ -176,7 +198,7 @@ impl Follower {
     }
 
     fn tell(&mut self, followed: Followed) {
-        self.steps.push_back(Step::HandOn(followed));
+        self.handed_on.push_back(followed);
     }
 
     /// Deliveries broke off: the log will be read from `last`, so nothing need be held.
@@ -385,7 +407,7 @@ impl Follower {
         };
         self.tickets = ticket;
         self.asked = Some(Asked { ticket, deadline: now + self.limits.read_wait, to });
-        self.steps.push_back(step);
+        self.questions.push_back(step);
     }
 
     fn catch_up(&mut self, head: Head) {

@@ -83,7 +83,7 @@ mod tail;
 use std::{future::Future, sync::Arc};
 
 use bytes::Bytes;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::counters::Counts;
@@ -99,7 +99,7 @@ use self::{
 };
 use crate::{
     contract::{
-        Answer, AppendError, Appended, Broker, Delivery, Description, Draft, Error, Head, Limits,
+        Answer, AppendError, Appended, Broker, Deliveries, Description, Draft, Error, Head, Limits,
         Partition, PartitionPage, ROOM_ABOUT_BYTES_MAX, Range, RoomList, RoomPage, Secret, State,
         partition_of,
     },
@@ -318,10 +318,10 @@ impl Broker for Redis {
         })
     }
 
-    fn follow(&self, partition: Partition) -> mpsc::Receiver<Delivery> {
+    fn follow(&self, partition: Partition) -> Deliveries {
         match self.place(partition) {
             Ok(place) => self.subscriptions[place].follow(),
-            Err(_) => mpsc::channel(1).1,
+            Err(_) => Deliveries::none(),
         }
     }
 

@@ -6,7 +6,7 @@ pub mod order;
 mod prefill;
 pub mod ring;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use broker::{
     Broker, Epoch, Head, Partition, Range,
@@ -72,7 +72,7 @@ pub struct Sequencer {
 enum Brought {
     One(Input),
     /// What a follower handed on together, and the room that it takes in the queue.
-    Followed(Partition, Vec<Followed>, OwnedSemaphorePermit),
+    Followed(Partition, VecDeque<Followed>, OwnedSemaphorePermit),
 }
 
 impl Sequencer {
@@ -203,7 +203,7 @@ impl Bringing {
     async fn bring(self, inputs: mpsc::Sender<Brought>) {
         let limits = broker::follower::Limits::default();
         let mut following = Following::new(self.broker.clone(), self.partition, limits);
-        let mut all = Vec::new();
+        let mut all = VecDeque::new();
         loop {
             following.next(&mut all).await;
             let start = all.iter().find_map(|followed| match followed {

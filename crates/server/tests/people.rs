@@ -5,11 +5,10 @@
 #[path = "clients/palabre.rs"]
 mod palabre;
 
-use broker::{Delivery, Partition};
+use broker::{Deliveries, Delivery, Partition};
 use chat::signal::Signal;
 use serde_json::{Value, json};
 use server::config::Config;
-use tokio::sync::mpsc;
 
 use palabre::{Client, in_time, instances, start, stop};
 
@@ -161,7 +160,7 @@ fn somebody(event: &Value) -> bool {
 
 /// Waits until an instance signals that somebody types no more: nobody signals that when typing
 /// ends by itself.
-async fn signalled_end(deliveries: &mut mpsc::Receiver<Delivery>, user: &str) {
+async fn signalled_end(deliveries: &mut Deliveries, user: &str) {
     let end = async {
         loop {
             let delivery = deliveries.recv().await.expect("the log is open");

@@ -4,9 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use broker::{
-    Answer, AppendError, Appended, Broker, Delivery, Description, Draft, Error, Head, Instance,
-    Instances, Limits, MAIL_BYTES_MAX, Mail, OwnedSession, Partition, PartitionPage, Range,
-    Recipient, RoomList, RoomPage, Secret, SessionRecord, Sessions, State,
+    Answer, AppendError, Appended, Broker, Deliveries, Delivery, Description, Draft, Error, Head,
+    Instance, Instances, Limits, MAIL_BYTES_MAX, Mail, OwnedSession, Partition, PartitionPage,
+    Range, Recipient, RoomList, RoomPage, Secret, SessionRecord, Sessions, State,
 };
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -68,7 +68,7 @@ impl Broker for SimBroker {
         self.world.lock().append(self.line, draft)
     }
 
-    fn follow(&self, partition: Partition) -> mpsc::Receiver<Delivery> {
+    fn follow(&self, partition: Partition) -> Deliveries {
         self.world.lock().follow(self.line, partition)
     }
 

@@ -1,11 +1,9 @@
 //! Following: what is heard, and by whom.
 
-use tokio::sync::mpsc::Receiver;
-
 use super::{
     Place, append, heard, home, limits, listen, log_of, numbered, open, open_with, within,
 };
-use crate::{Delivery, Limits, Record};
+use crate::{Deliveries, Delivery, Limits, Record};
 
 /// Everybody hears the same, on every instance: the log.
 pub async fn deliveries_are_the_log(place: &dyn Place) {
@@ -23,7 +21,7 @@ pub async fn deliveries_are_the_log(place: &dyn Place) {
     }
 }
 
-async fn heard_times(deliveries: &mut Receiver<Delivery>, times: usize) -> Vec<Record> {
+async fn heard_times(deliveries: &mut Deliveries, times: usize) -> Vec<Record> {
     let mut all = Vec::new();
     for _ in 0..times {
         all.push((*heard(deliveries).await).clone());

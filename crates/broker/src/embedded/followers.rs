@@ -1,10 +1,11 @@
 //! Who follows the partition, and what each of them hears. A follower that lags is interrupted
 //! and never waited for.
 
-use parking_lot::Mutex;
-use tokio::sync::mpsc::{Receiver, Sender, channel, error::TrySendError};
+use std::collections::VecDeque;
 
-use crate::Delivery;
+use parking_lot::Mutex;
+
+use crate::{Deliverer, Deliveries, Delivery, deliveries};
 
 /// All followers of the one partition.
 pub(super) struct Followers {
@@ -19,7 +20,7 @@ struct Inner {
 }
 
 struct Follower {
-    sender: Sender<Delivery>,
+    deliverer: Deliverer,
     /// Something was not delivered; until `Interrupted` could be said nothing else is.
     missed: bool,
 }
@@ -33,26 +34,26 @@ impl Followers {
         Self { inner: Mutex::new(inner), queue: queue.max(ROOM_TO_GO_ON) }
     }
 
-    pub(super) fn follow(&self) -> Receiver<Delivery> {
-        let (sender, receiver) = channel(self.queue);
+    pub(super) fn follow(&self) -> Deliveries {
+        let (deliverer, deliveries) = deliveries(self.queue);
         let mut inner = self.inner.lock();
-        if !inner.closed && sender.try_send(Delivery::Live).is_ok() {
-            inner.all.push(Follower { sender, missed: false });
+        if !inner.closed && deliverer.deliver(Delivery::Live) {
+            inner.all.push(Follower { deliverer, missed: false });
         }
-        receiver
+        deliveries
     }
 
     /// Publishes in the given order. Says whether somebody lags and must be nudged.
     pub(super) fn publish(&self, deliveries: &[Delivery]) -> bool {
         let mut inner = self.inner.lock();
-        inner.all.retain_mut(|follower| deliveries.iter().all(|one| follower.hear(one)));
+        inner.all.retain_mut(|follower| follower.hear(deliveries));
         inner.all.iter().any(|follower| follower.missed)
     }
 
     /// Lets those go on who have made room. Says whether somebody still lags.
     pub(super) fn nudge(&self) -> bool {
         let mut inner = self.inner.lock();
-        inner.all.retain_mut(|follower| follower.go_on() || !follower.sender.is_closed());
+        inner.all.retain_mut(|follower| follower.go_on() || !follower.deliverer.is_left());
         inner.all.iter().any(|follower| follower.missed)
     }
 
@@ -66,18 +67,12 @@ impl Followers {
 
 impl Follower {
     /// Says whether the follower is still there.
-    fn hear(&mut self, delivery: &Delivery) -> bool {
-        if !self.go_on() {
-            return !self.sender.is_closed();
+    fn hear(&mut self, deliveries: &[Delivery]) -> bool {
+        if self.go_on() {
+            let mut all = deliveries.iter().cloned().collect::<VecDeque<_>>();
+            self.missed = !self.deliverer.deliver_all(&mut all, 0);
         }
-        match self.sender.try_send(delivery.clone()) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_)) => {
-                self.missed = true;
-                true
-            }
-            Err(TrySendError::Closed(_)) => false,
-        }
+        !self.deliverer.is_left()
     }
 
     /// Says whether deliveries may be made.
@@ -85,12 +80,11 @@ impl Follower {
         if !self.missed {
             return true;
         }
-        if self.sender.capacity() < ROOM_TO_GO_ON {
+        if self.deliverer.room() < ROOM_TO_GO_ON {
             return false;
         }
-        // We are the only sender, so the room that was there is still there.
-        let said = [Delivery::Interrupted, Delivery::Live];
-        self.missed = !said.into_iter().all(|one| self.sender.try_send(one).is_ok());
+        let mut said = VecDeque::from([Delivery::Interrupted, Delivery::Live]);
+        self.missed = !self.deliverer.deliver_all(&mut said, 0);
         !self.missed
     }
 }
@@ -103,9 +97,9 @@ mod tests {
         Delivery::Signal { room: "r".into(), bytes: text.to_owned().into() }
     }
 
-    fn heard(receiver: &mut Receiver<Delivery>) -> String {
+    fn heard(deliveries: &mut Deliveries) -> String {
         let mut words = Vec::new();
-        while let Ok(delivery) = receiver.try_recv() {
+        while let Some(delivery) = deliveries.try_recv() {
             words.push(match delivery {
                 Delivery::Live => "live".to_owned(),
                 Delivery::Interrupted => "interrupted".to_owned(),
@@ -159,7 +153,7 @@ mod tests {
         assert_eq!(followers.inner.lock().all.len(), 1);
         followers.close();
         assert_eq!(heard(&mut stays), "live 1");
-        assert!(stays.is_closed());
-        assert!(followers.follow().is_closed());
+        assert!(stays.has_ended());
+        assert!(followers.follow().has_ended());
     }
 }

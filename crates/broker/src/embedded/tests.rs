@@ -116,7 +116,7 @@ async fn dropping_it_ends_its_threads_and_keeps_what_was_appended() {
     drop(log.append(draft("lobby", 1)));
     drop(log);
     within(closed.wait_for(|closed| *closed)).await.unwrap();
-    assert!(deliveries.is_closed());
+    assert!(deliveries.has_ended());
     let again = Embedded::open(Some(directory.path()), Limits::embedded()).unwrap();
     assert_eq!(stored(&again).await.len(), 1);
 }

@@ -110,30 +110,29 @@ impl Broker for Rough {
     }
 
     /// Loses some, doubles some, breaks off and goes on, and ends after a while.
-    fn follow(&self, partition: Partition) -> mpsc::Receiver<Delivery> {
+    fn follow(&self, partition: Partition) -> Deliveries {
         let mut deliveries = self.log.follow(partition);
-        let (sender, receiver) = mpsc::channel(16);
+        let (deliverer, rough) = crate::deliveries(16);
         self.tasks.spawn(async move {
             let mut number = 0;
             while let Some(delivery) = deliveries.recv().await {
                 number += 1;
-                let sent = match number % 17 {
+                let mut sent = VecDeque::from(match number % 17 {
                     3 | 4 | 10 if matches!(delivery, Delivery::Entry(..)) => continue,
                     6 => vec![delivery.clone(), delivery],
                     8 => vec![Delivery::Interrupted, Delivery::Live],
                     _ => vec![delivery],
-                };
-                for delivery in sent {
-                    if sender.send(delivery).await.is_err() {
-                        return;
-                    }
+                });
+                deliverer.has_room(sent.len()).await;
+                if deliverer.is_left() || !deliverer.deliver_all(&mut sent, 0) {
+                    return;
                 }
                 if number == 150 {
                     return;
                 }
             }
         });
-        receiver
+        rough
     }
 
     fn head(&self, partition: Partition) -> Answer<Result<Head, Error>> {

@@ -1,10 +1,11 @@
 //! Who follows a partition, and what each of them has been told. Only the subscription's task
 //! delivers; a follower that lags is interrupted and never waited for.
 
-use parking_lot::Mutex;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use std::collections::VecDeque;
 
-use crate::Delivery;
+use parking_lot::Mutex;
+
+use crate::{Deliverer, Deliveries, Delivery, deliveries};
 
 /// Places of a queue that are kept for `Interrupted`.
 const KEPT_FREE: usize = 1;
@@ -22,7 +23,7 @@ struct Inner {
 }
 
 struct Follower {
-    sender: Sender<Delivery>,
+    deliverer: Deliverer,
     told: Told,
 }
 
@@ -44,13 +45,13 @@ impl Followers {
         Self { inner: Mutex::new(inner), queue: queue.max(KEPT_FREE + 2) }
     }
 
-    pub(super) fn follow(&self) -> Receiver<Delivery> {
-        let (sender, receiver) = channel(self.queue);
+    pub(super) fn follow(&self) -> Deliveries {
+        let (deliverer, deliveries) = deliveries(self.queue);
         let mut inner = self.inner.lock();
         if !inner.closed {
-            inner.all.push(Follower { sender, told: Told::Waiting });
+            inner.all.push(Follower { deliverer, told: Told::Waiting });
         }
-        receiver
+        deliveries
     }
 
     /// Says whether somebody waits for the subscription, which must now be asked whether it
@@ -71,7 +72,7 @@ impl Followers {
             if follower.told == Told::Asked {
                 follower.go_live();
             }
-            !follower.sender.is_closed()
+            !follower.deliverer.is_left()
         });
     }
 
@@ -83,24 +84,27 @@ impl Followers {
                 Told::Asked => follower.told = Told::Waiting,
                 Told::Waiting | Told::Lagging => {}
             }
-            !follower.sender.is_closed()
+            !follower.deliverer.is_left()
         });
     }
 
-    /// Delivers in this order to all who are live. Says how many had to be interrupted for want of
-    /// room.
-    pub(super) fn deliver(&self, deliveries: &mut Vec<Delivery>) -> usize {
+    /// Delivers in this order to all who are live; nothing is left of it then. Says how many had to
+    /// be interrupted for want of room.
+    pub(super) fn deliver(&self, deliveries: &mut VecDeque<Delivery>) -> usize {
+        if deliveries.is_empty() {
+            return 0;
+        }
         let mut overflowed = 0;
         let mut inner = self.inner.lock();
-        inner.all.retain(|follower| !follower.sender.is_closed());
+        inner.all.retain(|follower| !follower.deliverer.is_left());
         let mut left = inner.all.iter().filter(|follower| follower.told == Told::Live).count();
         for follower in inner.all.iter_mut().filter(|follower| follower.told == Told::Live) {
             left -= 1;
             // Nearly always there is one, who needs no copies.
             let has_heard_all = if left == 0 {
-                follower.hear_all(deliveries.drain(..))
+                follower.deliverer.deliver_all(deliveries, KEPT_FREE)
             } else {
-                follower.hear_all(deliveries.iter().cloned())
+                follower.deliverer.deliver_all(&mut deliveries.clone(), KEPT_FREE)
             };
             if !has_heard_all {
                 overflowed += 1;
@@ -111,26 +115,26 @@ impl Followers {
         overflowed
     }
 
-    /// The queue of somebody who lags.
-    pub(super) fn lagging(&self) -> Option<Sender<Delivery>> {
+    /// Waits until somebody who lags has made room, or is gone; `None` where nobody lags.
+    pub(super) fn lagging(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
         let inner = self.inner.lock();
         let lagging = inner.all.iter().find(|follower| follower.told == Told::Lagging);
-        lagging.map(|follower| follower.sender.clone())
+        lagging.map(|follower| follower.deliverer.has_room(self.room_to_go_on()))
     }
 
     /// Lets those go on who lagged and have room again. Only while the subscription stands.
     pub(super) fn go_on(&self) {
         let room = self.room_to_go_on();
         self.inner.lock().all.retain_mut(|follower| {
-            if follower.told == Told::Lagging && follower.sender.capacity() >= room {
+            if follower.told == Told::Lagging && follower.deliverer.room() >= room {
                 follower.go_live();
             }
-            !follower.sender.is_closed()
+            !follower.deliverer.is_left()
         });
     }
 
     /// How much room a follower that lagged must have made.
-    pub(super) fn room_to_go_on(&self) -> usize {
+    fn room_to_go_on(&self) -> usize {
         (self.queue / 2).max(KEPT_FREE + 1)
     }
 
@@ -144,29 +148,13 @@ impl Followers {
 
 impl Follower {
     fn go_live(&mut self) {
-        self.told = if self.sender.capacity() > KEPT_FREE {
-            let _ = self.sender.try_send(Delivery::Live);
-            Told::Live
-        } else {
-            Told::Lagging
-        };
-    }
-
-    /// Says whether there was room for all of it.
-    fn hear_all(&self, deliveries: impl ExactSizeIterator<Item = Delivery>) -> bool {
-        let room = self.sender.capacity().saturating_sub(KEPT_FREE);
-        let (all, fitting) = (deliveries.len(), deliveries.len().min(room));
-        // We are the only sender, so there still is room.
-        let places = self.sender.try_reserve_many(fitting).into_iter().flatten();
-        for (place, delivery) in places.zip(deliveries) {
-            place.send(delivery);
-        }
-        fitting == all
+        let is_heard = self.deliverer.deliver_all(&mut VecDeque::from([Delivery::Live]), KEPT_FREE);
+        self.told = if is_heard { Told::Live } else { Told::Lagging };
     }
 
     fn interrupt(&mut self, told: Told) {
         // The place for it was kept free.
-        let _ = self.sender.try_send(Delivery::Interrupted);
+        self.deliverer.deliver(Delivery::Interrupted);
         self.told = told;
     }
 }
@@ -179,9 +167,9 @@ mod tests {
         Delivery::Signal { room: "r".into(), bytes: text.to_owned().into() }
     }
 
-    fn heard(receiver: &mut Receiver<Delivery>) -> String {
+    fn heard(deliveries: &mut Deliveries) -> String {
         let mut words = Vec::new();
-        while let Ok(delivery) = receiver.try_recv() {
+        while let Some(delivery) = deliveries.try_recv() {
             words.push(match delivery {
                 Delivery::Live => "live".to_owned(),
                 Delivery::Interrupted => "interrupted".to_owned(),
@@ -202,23 +190,23 @@ mod tests {
         let followers = Followers::new(10);
         assert!(!followers.ask());
         let mut early = followers.follow();
-        followers.deliver(&mut vec![signal("nobody")]);
+        followers.deliver(&mut VecDeque::from([signal("nobody")]));
         followers.interrupted();
         assert_eq!(heard(&mut early), "");
         stands(&followers);
         let mut late = followers.follow();
-        followers.deliver(&mut vec![signal("early only")]);
+        followers.deliver(&mut VecDeque::from([signal("early only")]));
         assert!(followers.ask());
         let mut later = followers.follow();
-        followers.deliver(&mut vec![signal("still")]);
+        followers.deliver(&mut VecDeque::from([signal("still")]));
         followers.live();
-        followers.deliver(&mut vec![signal("1")]);
+        followers.deliver(&mut VecDeque::from([signal("1")]));
         followers.interrupted();
-        followers.deliver(&mut vec![signal("lost")]);
+        followers.deliver(&mut VecDeque::from([signal("lost")]));
         followers.live();
-        followers.deliver(&mut vec![signal("lost")]);
+        followers.deliver(&mut VecDeque::from([signal("lost")]));
         stands(&followers);
-        followers.deliver(&mut vec![signal("2")]);
+        followers.deliver(&mut VecDeque::from([signal("2")]));
         assert_eq!(heard(&mut early), "live early only still 1 interrupted live 2");
         assert_eq!(heard(&mut late), "live 1 interrupted live 2");
         assert_eq!(heard(&mut later), "live 2", "it came after the question");
@@ -232,7 +220,7 @@ mod tests {
         stands(&followers);
         let mut quickly = String::new();
         for number in 1..=4 {
-            let overflowed = followers.deliver(&mut vec![signal(&number.to_string())]);
+            let overflowed = followers.deliver(&mut VecDeque::from([signal(&number.to_string())]));
             assert_eq!(overflowed, usize::from(number == 3), "at {number}");
             quickly += &(heard(&mut quick) + " ");
         }
@@ -243,7 +231,7 @@ mod tests {
         assert_eq!(heard(&mut slow), "live 1 2 interrupted");
         followers.go_on();
         assert!(followers.lagging().is_none());
-        followers.deliver(&mut vec![signal("5")]);
+        followers.deliver(&mut VecDeque::from([signal("5")]));
         assert_eq!(heard(&mut slow), "live 5");
         assert_eq!(heard(&mut quick), "5");
     }
@@ -257,7 +245,7 @@ mod tests {
             followers.interrupted();
             stands(&followers);
         }
-        followers.deliver(&mut vec![signal("lost")]);
+        followers.deliver(&mut VecDeque::from([signal("lost")]));
         assert_eq!(heard(&mut slow), "live interrupted live interrupted");
         followers.interrupted();
         stands(&followers);
@@ -272,11 +260,11 @@ mod tests {
         drop(followers.follow());
         let mut stays = followers.follow();
         stands(&followers);
-        followers.deliver(&mut vec![signal("1")]);
+        followers.deliver(&mut VecDeque::from([signal("1")]));
         assert_eq!(followers.inner.lock().all.len(), 1);
         followers.close();
         assert_eq!(heard(&mut stays), "live 1");
-        assert!(stays.is_closed());
-        assert!(followers.follow().is_closed());
+        assert!(stays.has_ended());
+        assert!(followers.follow().has_ended());
     }
 }

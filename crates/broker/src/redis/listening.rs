@@ -1,11 +1,11 @@
 //! A connection that listens: subscribed, kept awake, and given up when it falls silent. What is
 //! heard, and when to subscribe again, is left to whoever holds it.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use redis::Value;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::{
     address::Address,
@@ -25,6 +25,9 @@ pub(super) struct Listening {
     link: Link,
     heard_at: Instant,
     ping_at: Instant,
+    /// Never later than what is due next. It is set anew only when it went off, and not at all that
+    /// is heard.
+    alarm: Pin<Box<Sleep>>,
 }
 
 /// What comes over it.
@@ -58,7 +61,8 @@ impl Listening {
             reply = timeout(ANSWER_WAIT, link.replies.next()).await.map_err(late)??;
         }
         let now = Instant::now();
-        Ok(Self { link, heard_at: now, ping_at: now + PING_EVERY })
+        let ping_at = now + PING_EVERY;
+        Ok(Self { link, heard_at: now, ping_at, alarm: Box::pin(sleep_until(ping_at)) })
     }
 
     /// Sends a PING with a question in it; what was published before comes before its answer.
@@ -96,7 +100,7 @@ impl Listening {
     /// Waits until something more was read. Nothing is lost if the future is dropped.
     pub(super) async fn read_more(&mut self) -> Result<(), Error> {
         loop {
-            let Self { link, heard_at, ping_at } = self;
+            let Self { link, heard_at, alarm, .. } = self;
             tokio::select! {
                 read = link.replies.read_more() => {
                     read?;
@@ -104,17 +108,26 @@ impl Listening {
                     return Ok(());
                 }
                 written = link.requests.write(), if !link.requests.is_empty() => written?,
-                () = sleep_until(*heard_at + SILENCE_MAX) => {
-                    return Err(Error::Unavailable("nothing was heard in time".into()));
-                }
-                () = sleep_until(*ping_at) => {
-                    if link.requests.is_empty() {
-                        link.requests.push(&redis::cmd("PING"));
-                    }
-                    *ping_at = Instant::now() + PING_EVERY;
-                }
+                () = alarm => self.stay_awake()?,
             }
         }
+    }
+
+    /// Does what is due, and sets the alarm for what is due next.
+    fn stay_awake(&mut self) -> Result<(), Error> {
+        let now = Instant::now();
+        let silent_at = self.heard_at + SILENCE_MAX;
+        if now >= silent_at {
+            return Err(Error::Unavailable("nothing was heard in time".into()));
+        }
+        if now >= self.ping_at {
+            if self.link.requests.is_empty() {
+                self.link.requests.push(&redis::cmd("PING"));
+            }
+            self.ping_at = now + PING_EVERY;
+        }
+        self.alarm.as_mut().reset(self.ping_at.min(silent_at));
+        Ok(())
     }
 }
 

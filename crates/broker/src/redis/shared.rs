@@ -22,7 +22,7 @@ use super::{
     script,
     tail::{Kept, Tail},
 };
-use crate::{Appended, Draft, Epoch, Head, Limits, Partition, Record};
+use crate::{Appended, Draft, Epoch, Head, Limits, Partition};
 
 /// Shared by the lanes, the subscriptions, the sweeper and the broker itself.
 pub(super) struct Shared {
@@ -126,9 +126,9 @@ impl Known {
         self.tail.lock().reach(head);
     }
 
-    /// Remembers an entry that was published.
-    pub(super) fn heard(&self, epoch: Epoch, record: &Arc<Record>, tombstone: Option<Bytes>) {
-        self.tail.lock().keep(epoch, record.clone(), tombstone);
+    /// Remembers what is published, as far as it is kept meanwhile. Nothing in it may block.
+    pub(super) fn hear<T>(&self, keep: impl FnOnce(&mut Tail) -> T) -> T {
+        keep(&mut self.tail.lock())
     }
 
     /// Remembers an entry that was appended here.

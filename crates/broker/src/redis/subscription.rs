@@ -2,12 +2,9 @@
 //! Redis confirmed it; whatever breaks it is an `Interrupted` at once. The socket is read eagerly,
 //! since Redis cuts off subscribers that read slowly; the queues behind it are the followers' own.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, future::pending, pin::pin, sync::Arc};
 
-use tokio::sync::{
-    Notify,
-    mpsc::{Receiver, Sender},
-};
+use tokio::sync::Notify;
 use tracing::{debug, warn};
 
 use super::{
@@ -15,9 +12,10 @@ use super::{
     health::LinkNumber,
     listening::{Heard, Listening},
     publication::{Decoded, Decoder},
-    shared::Shared,
+    shared::{Known, Shared},
+    tail::Tail,
 };
-use crate::{Delivery, Error};
+use crate::{Deliveries, Delivery, Error};
 
 /// What a PING carries that asks, for new followers, whether the subscription stands.
 const QUESTION: &[u8] = b"live";
@@ -40,7 +38,7 @@ impl Subscription {
         Self { shared, partition, health, followers, added: Notify::new() }
     }
 
-    pub(super) fn follow(&self) -> Receiver<Delivery> {
+    pub(super) fn follow(&self) -> Deliveries {
         let deliveries = self.followers.follow();
         self.added.notify_one();
         deliveries
@@ -75,20 +73,25 @@ impl Subscription {
         self.followers.close();
     }
 
+    fn known(&self) -> &Known {
+        &self.shared.partitions[self.partition]
+    }
+
     fn channel(&self) -> &str {
-        &self.shared.partitions[self.partition].keys.channel
+        &self.known().keys.channel
     }
 
     /// Connects, subscribes, and waits until Redis has confirmed it.
     async fn subscribe(&self) -> Result<Listening, Error> {
-        let name = format!("palabre-sub-p{}", self.shared.partitions[self.partition].number.0);
+        let name = format!("palabre-sub-p{}", self.known().number.0);
         Listening::open(&self.shared.address, &name, &[self.channel()]).await
     }
 
     /// Delivers what comes until the connection is lost. Says why it was.
     async fn deliver_all(&self, mut listening: Listening) -> Error {
         let mut asked = false;
-        let (mut decoder, mut batch) = (Decoder::default(), Vec::new());
+        let (mut decoder, mut batch) = (Decoder::default(), VecDeque::new());
+        let mut added = pin!(self.added.notified());
         loop {
             let answered = self.hear_all(&mut listening, &mut decoder, &mut batch);
             // What came before the connection broke is delivered all the same.
@@ -102,25 +105,22 @@ impl Subscription {
                 asked = true;
             }
             let lagging = self.followers.lagging();
+            let has_lagging = lagging.is_some();
+            let made_room = async {
+                match lagging {
+                    Some(made_room) => made_room.await,
+                    None => pending().await,
+                }
+            };
             tokio::select! {
                 read = listening.read_more() => {
                     if let Err(why) = read {
                         return why;
                     }
                 }
-                () = self.added.notified() => {}
-                () = self.room_in(lagging.as_ref()), if lagging.is_some() => {
-                    self.followers.go_on();
-                }
+                () = &mut added => added.set(self.added.notified()),
+                () = made_room, if has_lagging => self.followers.go_on(),
             }
-        }
-    }
-
-    /// Waits until the follower has made room, or is gone.
-    async fn room_in(&self, lagging: Option<&Sender<Delivery>>) {
-        if let Some(sender) = lagging {
-            // The places are given back at once; they stay free, since only this task sends.
-            drop(sender.reserve_many(self.followers.room_to_go_on()).await);
         }
     }
 
@@ -130,17 +130,19 @@ impl Subscription {
         &self,
         listening: &mut Listening,
         decoder: &mut Decoder,
-        batch: &mut Vec<Delivery>,
+        batch: &mut VecDeque<Delivery>,
     ) -> Result<bool, Error> {
         let mut answered = false;
         loop {
-            listening.read_messages(|payload| {
-                if let Some(delivery) = self.read(decoder, payload) {
-                    batch.push(delivery);
-                }
+            self.known().hear(|tail| {
+                listening.read_messages(|payload| {
+                    batch.extend(self.read(decoder, payload, tail));
+                });
             });
             match listening.next_read()? {
-                Some(Heard::Message(payload)) => batch.extend(self.read(decoder, &payload)),
+                Some(Heard::Message(payload)) => {
+                    batch.extend(self.known().hear(|tail| self.read(decoder, &payload, tail)));
+                }
                 Some(Heard::Pong(said)) if said == QUESTION => {
                     // What was published before is not for those who have asked.
                     self.deliver(batch);
@@ -153,11 +155,11 @@ impl Subscription {
         }
     }
 
-    fn read(&self, decoder: &mut Decoder, payload: &[u8]) -> Option<Delivery> {
+    fn read(&self, decoder: &mut Decoder, payload: &[u8], tail: &mut Tail) -> Option<Delivery> {
         match decoder.decode(payload) {
             Ok(Decoded { delivery, tombstone }) => {
                 if let Delivery::Entry(epoch, record) = &delivery {
-                    self.shared.partitions[self.partition].heard(*epoch, record, tombstone);
+                    tail.keep(*epoch, record.clone(), tombstone);
                 }
                 Some(delivery)
             }
@@ -171,7 +173,7 @@ impl Subscription {
         }
     }
 
-    fn deliver(&self, batch: &mut Vec<Delivery>) {
+    fn deliver(&self, batch: &mut VecDeque<Delivery>) {
         let overflowed = self.followers.deliver(batch);
         if overflowed > 0 {
             self.shared.counters.followers_overflowed.add(overflowed);

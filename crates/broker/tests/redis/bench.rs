@@ -4,10 +4,11 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use broker::{
-    Answer, AppendError, Appended, Broker, Delivery, Draft, Limits, Partition, Record, State,
+    Answer, AppendError, Appended, Broker, Deliveries, Delivery, Draft, Limits, Partition, Record,
+    State,
     redis::{Config, Redis},
 };
-use tokio::{sync::mpsc::Receiver, time::timeout};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::server::{PATIENCE, Server};
@@ -141,18 +142,18 @@ pub(crate) async fn check_log(
 }
 
 /// The next delivery that must come.
-pub(crate) async fn delivered(deliveries: &mut Receiver<Delivery>) -> Delivery {
+pub(crate) async fn delivered(deliveries: &mut Deliveries) -> Delivery {
     within(deliveries.recv()).await.expect("deliveries go on")
 }
 
 /// A follower that is live.
-pub(crate) async fn listen(redis: &Redis) -> Receiver<Delivery> {
+pub(crate) async fn listen(redis: &Redis) -> Deliveries {
     let mut deliveries = redis.follow(P0);
     expect_live(&mut deliveries).await;
     deliveries
 }
 
-pub(crate) async fn expect_live(deliveries: &mut Receiver<Delivery>) {
+pub(crate) async fn expect_live(deliveries: &mut Deliveries) {
     match delivered(deliveries).await {
         Delivery::Live => {}
         other => panic!("expected Live, not {other:?}"),
@@ -160,7 +161,7 @@ pub(crate) async fn expect_live(deliveries: &mut Receiver<Delivery>) {
 }
 
 /// Takes entries until the interruption that must come. Gives the last seq before it.
-pub(crate) async fn expect_interrupted(deliveries: &mut Receiver<Delivery>) -> u64 {
+pub(crate) async fn expect_interrupted(deliveries: &mut Deliveries) -> u64 {
     let mut last = 0;
     loop {
         match delivered(deliveries).await {
@@ -172,7 +173,7 @@ pub(crate) async fn expect_interrupted(deliveries: &mut Receiver<Delivery>) -> u
 }
 
 /// The entry that must come next.
-pub(crate) async fn heard(deliveries: &mut Receiver<Delivery>) -> Arc<Record> {
+pub(crate) async fn heard(deliveries: &mut Deliveries) -> Arc<Record> {
     match delivered(deliveries).await {
         Delivery::Entry(_, record) => record,
         other => panic!("expected an entry, not {other:?}"),

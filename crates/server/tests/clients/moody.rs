@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test includes it and uses its part")]
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,7 +13,7 @@ use std::{
 };
 
 use broker::{
-    Answer, AppendError, Appended, Broker, Delivery, Description, Draft, Error, Head, Instance,
+    Answer, AppendError, Appended, Broker, Deliveries, Description, Draft, Error, Head, Instance,
     Instances, Mail, OwnedSession, Partition, PartitionPage, Range, Recipient, RoomList, RoomPage,
     Secret, SessionRecord, Sessions, State, embedded::Embedded,
 };
@@ -130,20 +131,21 @@ impl Broker for Moody {
         self.log.append(draft)
     }
 
-    fn follow(&self, partition: Partition) -> mpsc::Receiver<Delivery> {
+    fn follow(&self, partition: Partition) -> Deliveries {
         let mut deliveries = self.log.follow(partition);
-        let (sender, receiver) = mpsc::channel(1_000);
+        let (deliverer, told) = broker::deliveries(1_000);
         let mut silent = self.silent.subscribe();
         tokio::runtime::Handle::current().spawn(async move {
-            while let Some(delivery) = deliveries.recv().await {
-                if silent.wait_for(|silent| !silent).await.is_err()
-                    || sender.send(delivery).await.is_err()
-                {
+            let mut all = VecDeque::new();
+            while deliveries.recv_many(&mut all).await > 0 {
+                if silent.wait_for(|silent| !silent).await.is_err() || deliverer.is_left() {
                     return;
                 }
+                deliverer.has_room(all.len()).await;
+                deliverer.deliver_all(&mut all, 0);
             }
         });
-        receiver
+        told
     }
 
     fn head(&self, partition: Partition) -> Answer<Result<Head, Error>> {

@@ -3,8 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use broker::{Delivery, Names, Partition, Record};
-use tokio::sync::mpsc::{self, error::TrySendError};
+use broker::{Deliverer, Deliveries, Delivery, Names, Partition, Record};
 
 use super::Line;
 use crate::world::{Plant, World};
@@ -23,7 +22,7 @@ pub(super) struct Hearing {
 /// One followed partition.
 struct Ear {
     partition: Partition,
-    sender: mpsc::Sender<Delivery>,
+    deliverer: Deliverer,
     /// Whether the store knows of it.
     subscribed: bool,
     /// Whether it was told that it misses something, and not yet that it is over.
@@ -43,9 +42,7 @@ impl Ear {
         if self.lagging {
             return;
         }
-        if let Err(TrySendError::Full(_)) = self.sender.try_send(delivery) {
-            self.lagging = true;
-        }
+        self.lagging = !self.deliverer.deliver(delivery);
     }
 
     fn interrupt(&mut self) {
@@ -58,15 +55,15 @@ impl Ear {
 
 impl World {
     /// Follows a partition from now on.
-    pub(crate) fn follow(&mut self, line: usize, partition: Partition) -> mpsc::Receiver<Delivery> {
+    pub(crate) fn follow(&mut self, line: usize, partition: Partition) -> Deliveries {
         // Two more, so that an interruption and its end always fit one after the other.
-        let (sender, deliveries) = mpsc::channel(self.lines[line].delivery_queue.max(2));
+        let (deliverer, deliveries) = broker::deliveries(self.lines[line].delivery_queue.max(2));
         if self.lines[line].closed || partition.0 >= self.store.partitions() {
             return deliveries;
         }
         let (subscribed, interrupted, lagging) = (false, true, false);
         let ears = &mut self.lines[line].hearing.ears;
-        ears.push(Ear { partition, sender, subscribed, interrupted, lagging });
+        ears.push(Ear { partition, deliverer, subscribed, interrupted, lagging });
         if !self.lines[line].hearing.deaf {
             self.subscribe(line);
         }
@@ -189,7 +186,7 @@ impl World {
             return;
         }
         hearing.deaf = false;
-        hearing.ears.retain(|ear| !ear.sender.is_closed());
+        hearing.ears.retain(|ear| !ear.deliverer.is_left());
         hearing.ears.iter_mut().for_each(Ear::interrupt);
         self.subscribe(line);
     }
@@ -198,7 +195,7 @@ impl World {
     pub(crate) fn wake_laggards(&mut self) {
         for line in &mut self.lines {
             for ear in &mut line.hearing.ears {
-                if !ear.lagging || ear.sender.capacity() < 2 {
+                if !ear.lagging || ear.deliverer.room() < 2 {
                     continue;
                 }
                 ear.lagging = false;

@@ -15,9 +15,9 @@ fn ids(records: &[Record]) -> Vec<&str> {
 }
 
 /// What was delivered by now.
-fn heard(deliveries: &mut mpsc::Receiver<Delivery>) -> Vec<u64> {
+fn heard(deliveries: &mut Deliveries) -> Vec<u64> {
     let mut seqs = Vec::new();
-    while let Ok(delivery) = deliveries.try_recv() {
+    while let Some(delivery) = deliveries.try_recv() {
         if let Delivery::Entry(_, record) = delivery {
             seqs.push(record.seq);
         }

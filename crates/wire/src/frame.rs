@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use crate::engine;
-use crate::websocket::{CONTROL_BYTES_MAX, Header, Opcode, put_frame};
+use crate::websocket::{CONTROL_BYTES_MAX, Header, Opcode, put_frame, put_header};
 
 /// One or more whole Engine.IO packets, encoded once as unmasked WebSocket frames
 /// (RFC 6455, section 5.2) and shared by all their receivers.
@@ -22,6 +22,16 @@ impl Frame {
     /// `2`, `40{…}`.
     pub fn text(packet: &str) -> Self {
         Self::single(Opcode::Text, packet.as_bytes())
+    }
+
+    /// Encodes one Engine.IO packet of a known length, which `write` adds to the buffer.
+    pub(crate) fn text_of(length: usize, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let header = Header::unmasked_len(length);
+        let mut encoded = Vec::with_capacity(header.saturating_add(length));
+        put_header(&mut encoded, Opcode::Text, length);
+        write(&mut encoded);
+        debug_assert_eq!(encoded.len(), header.saturating_add(length), "as it was measured");
+        Self(encoded.into())
     }
 
     /// Encodes one binary message.

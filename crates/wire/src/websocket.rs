@@ -157,6 +157,11 @@ pub fn encode_client(opcode: Opcode, payload: &[u8], mask: [u8; 4], out: &mut Ve
 /// Appends one whole frame as a server sends it: unmasked.
 pub(crate) fn put_frame(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
     out.reserve(Header::unmasked_len(payload.len()).saturating_add(payload.len()));
-    header::put(out, opcode, payload.len(), None);
+    put_header(out, opcode, payload.len());
     out.extend_from_slice(payload);
+}
+
+/// Appends the header of a whole frame as a server sends it.
+pub(crate) fn put_header(out: &mut Vec<u8>, opcode: Opcode, payload_len: usize) {
+    header::put(out, opcode, payload_len, None);
 }

@@ -73,11 +73,11 @@ impl Application for EchoSocket {
         match (&*args.name, ack) {
             ("message", _) => {
                 let namespace = socket.namespace().to_owned();
-                let mut packet = Packet::event(namespace, "message-back", &args.texts(), None);
+                let mut packet = Packet::event(namespace, "message-back", args.texts(), None);
                 packet.attachments = attachments;
                 socket.connection().send(&socket::encode(&packet), Class::Lasting);
             }
-            ("message-with-ack", Some(ack)) => ack.send_with(&args.texts(), attachments),
+            ("message-with-ack", Some(ack)) => ack.send_with(args.texts(), attachments),
             _ => {}
         }
         None

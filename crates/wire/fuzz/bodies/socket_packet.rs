@@ -45,7 +45,7 @@ fn check(packet: &Packet, mut assembler: Assembler) {
     match (packet.kind, &packet.data) {
         (PacketKind::Event, Some(data)) => {
             let args = Args::event(data).expect("events were checked");
-            let event = Packet::event("/", &args.name, &args.texts(), None);
+            let event = Packet::event("/", &args.name, args.texts(), None);
             assert!(assembler.text(&event_text(&event)).is_ok());
         }
         (PacketKind::Ack, Some(data)) => {

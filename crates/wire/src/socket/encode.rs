@@ -53,16 +53,44 @@ pub fn disconnect(namespace: &str) -> Frame {
 
 /// Answers an event; each argument is a JSON text.
 pub fn ack(namespace: &str, id: u64, args_json: &[&str]) -> Frame {
-    let mut text = head(PacketKind::Ack, 0, namespace, Some(id));
-    put_array(None, args_json, &mut text);
-    Frame::text(&text)
+    let id = id.to_string();
+    Array { kind: "43", namespace, id: &id, name: None, args_json }.frame()
 }
 
 /// Encodes an event that asks for no answer; each argument is a JSON text.
 pub fn event(namespace: &str, name: &str, args_json: &[&str]) -> Frame {
-    let mut text = head(PacketKind::Event, 0, namespace, None);
-    put_array(Some(name), args_json, &mut text);
-    Frame::text(&text)
+    let name = escaped(name);
+    Array { kind: "42", namespace, id: "", name: Some(&name), args_json }.frame()
+}
+
+/// A packet whose payload is an array and that has no attachments: nearly all that is sent.
+struct Array<'a> {
+    kind: &'static str,
+    namespace: &'a str,
+    id: &'a str,
+    /// An event's name, escaped.
+    name: Option<&'a str>,
+    args_json: &'a [&'a str],
+}
+
+impl Array<'_> {
+    /// Measured first, so that it is written where it stays.
+    fn frame(&self) -> Frame {
+        let mut length: usize = 0;
+        self.put(|piece| length = length.saturating_add(piece.len()));
+        Frame::text_of(length, |out| self.put(|piece| out.extend_from_slice(piece.as_bytes())))
+    }
+
+    /// Gives its pieces in their order.
+    fn put(&self, mut put: impl FnMut(&str)) {
+        put(self.kind);
+        if self.namespace != MAIN_NAMESPACE {
+            put(self.namespace);
+            put(",");
+        }
+        put(self.id);
+        put_array(self.name, self.args_json, put);
+    }
 }
 
 /// What stands for an attachment in a payload, in the one form that every client writes.
@@ -121,38 +149,47 @@ fn head(kind: PacketKind, attachments: usize, namespace: &str, id: Option<u64>) 
 }
 
 fn array(name: Option<&str>, args_json: &[&str]) -> Box<str> {
-    let mut text = String::new();
-    put_array(name, args_json, &mut text);
+    let (mut text, name) = (String::new(), name.map(escaped));
+    put_array(name.as_deref(), args_json, |piece| text.push_str(piece));
     text.into()
 }
 
-fn put_array(name: Option<&str>, args_json: &[&str], out: &mut String) {
-    out.push('[');
+/// Gives the pieces of an array; the name is escaped.
+fn put_array(name: Option<&str>, args_json: &[&str], mut put: impl FnMut(&str)) {
+    put("[");
     if let Some(name) = name {
-        put_text(name, out);
+        put("\"");
+        put(name);
+        put("\"");
     }
     for (place, argument) in args_json.iter().enumerate() {
         if place > 0 || name.is_some() {
-            out.push(',');
+            put(",");
         }
-        out.push_str(argument);
+        put(argument);
     }
-    out.push(']');
+    put("]");
 }
 
-/// Puts a text as JSON. Nearly all that comes here has nothing to escape, and every connection has
-/// some of it.
+/// Puts a text as JSON.
 fn put_text(text: &str, out: &mut String) {
+    out.push('"');
+    out.push_str(&escaped(text));
+    out.push('"');
+}
+
+/// What stands between the quotes of a text in JSON. Nearly all that comes here has nothing to
+/// escape, and every connection has some of it.
+fn escaped(text: &str) -> Cow<'_, str> {
     // All of ASCII that is printed, but for the quote and the backslash.
     let is_plain = |byte: u8| matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~');
     // To the end in any case, which the compiler makes fast.
     if text.bytes().fold(true, |all, byte| all & is_plain(byte)) {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-    } else {
-        write!(out, "{}", Value::from(text)).expect("a String takes all that is written");
+        return text.into();
     }
+    let quoted = Value::from(text).to_string();
+    let inside = quoted.get(1..quoted.len().saturating_sub(1));
+    inside.expect("it has two quotes").to_owned().into()
 }
 
 fn put_number(number: impl std::fmt::Display, out: &mut String) {

@@ -15,19 +15,47 @@ pub const JSON_DEPTH_MAX: usize = 64;
 /// Checks that `text` is one JSON value that doesn't nest too deeply; that value, without
 /// space around it.
 pub(super) fn check(text: &str) -> Result<&str, DecodeError> {
+    // Where so few arrays and objects begin, none can be nested too deeply.
+    if brackets(text) > JSON_DEPTH_MAX && is_too_deep(text) {
+        return Err(DecodeError::TooDeep);
+    }
+    let value: &RawValue = serde_json::from_str(text).map_err(|_| DecodeError::Json)?;
+    Ok(value.get())
+}
+
+/// How many brackets and braces are opened in a text, those inside of strings too.
+fn brackets(text: &str) -> usize {
+    let opens = |byte: &u8| matches!(byte, b'[' | b'{');
+    // So many at once, each counted in a byte, are quickly done.
+    let pieces = text.as_bytes().chunks(128);
+    let in_piece = |piece: &[u8]| piece.iter().map(|byte| u8::from(opens(byte))).sum::<u8>();
+    pieces.map(|piece| usize::from(in_piece(piece))).sum()
+}
+
+fn is_too_deep(text: &str) -> bool {
     let mut depth: usize = 0;
-    for token in Tokens::of(text) {
+    Tokens::of(text).any(|token| {
         match token {
             Token::Begin(_) => depth = depth.saturating_add(1),
             Token::End => depth = depth.saturating_sub(1),
             _ => {}
         }
-        if depth > JSON_DEPTH_MAX {
-            return Err(DecodeError::TooDeep);
-        }
+        depth > JSON_DEPTH_MAX
+    })
+}
+
+/// The elements of an array, as they stand in `text`, which is valid JSON; `None` where that is no
+/// array.
+pub(super) fn elements(text: &str) -> Option<Vec<&str>> {
+    let mut tokens = Tokens::of(text);
+    let Some(Token::Begin(b'[')) = tokens.next() else { return None };
+    // Nearly all events have a name and one argument or two.
+    let mut elements = Vec::with_capacity(4);
+    while let Some(element) = tokens.value() {
+        elements.push(element);
+        let Some(Token::Comma) = tokens.next() else { break };
     }
-    let value: &RawValue = serde_json::from_str(text).map_err(|_| DecodeError::Json)?;
-    Ok(value.get())
+    Some(elements)
 }
 
 /// Checks that every placeholder in `text`, which is valid JSON, stands for one of so many
@@ -106,7 +134,9 @@ impl Key {
 /// stands between the quotes.
 pub(super) fn text_of(quoted: &str) -> std::borrow::Cow<'_, str> {
     let bare = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(quoted);
-    if !bare.contains('\\') {
+    // Names are short: to the end in any case, which the compiler makes fast.
+    let escapes = |byte| matches!(byte, b'\\');
+    if !bare.bytes().fold(false, |found, byte| found | escapes(byte)) {
         return bare.into();
     }
     serde_json::from_str::<String>(quoted).map_or(bare.into(), Into::into)
@@ -136,6 +166,28 @@ impl<'a> Tokens<'a> {
         Self { rest: text }
     }
 
+    /// Takes a whole value, with all that is in it; `None` at the end of an array.
+    fn value(&mut self) -> Option<&'a str> {
+        self.skip_space();
+        let (from, mut depth) = (self.rest, 0_usize);
+        loop {
+            match self.next()? {
+                Token::Begin(_) => depth = depth.saturating_add(1),
+                Token::End => depth = depth.checked_sub(1)?,
+                _ => {}
+            }
+            if depth == 0 {
+                return from.get(..from.len().saturating_sub(self.rest.len()));
+            }
+        }
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.rest.as_bytes().first() {
+            self.take(1);
+        }
+    }
+
     fn take(&mut self, len: usize) -> &'a str {
         let (taken, rest) = self.rest.split_at_checked(len).unwrap_or((self.rest, ""));
         self.rest = rest;
@@ -147,7 +199,7 @@ impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
-        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        self.skip_space();
         let first = *self.rest.as_bytes().first()?;
         Some(match first {
             b'"' => Token::Text(self.take(string_len(self.rest))),
@@ -167,19 +219,26 @@ impl<'a> Iterator for Tokens<'a> {
 
 /// How long the string is that `text` begins with, both quotes included.
 fn string_len(text: &str) -> usize {
-    let mut escaped = false;
-    let end = text.bytes().skip(1).position(|byte| match byte {
-        _ if escaped => {
-            escaped = false;
-            false
+    let mut rest = text.as_bytes().get(1..).unwrap_or_default();
+    loop {
+        rest = rest.get(plain_len(rest)..).unwrap_or_default();
+        match rest {
+            [b'\\', _, behind @ ..] => rest = behind,
+            [b'"', behind @ ..] => return text.len().saturating_sub(behind.len()),
+            _ => return text.len(),
         }
-        b'\\' => {
-            escaped = true;
-            false
-        }
-        byte => byte == b'"',
-    });
-    end.map_or(text.len(), |end| end.saturating_add(2))
+    }
+}
+
+/// How many bytes stand in front of the next quote or backslash.
+fn plain_len(text: &[u8]) -> usize {
+    let is_plain = |byte: u8| byte != b'"' && byte != b'\\';
+    // All of a piece are looked at in any case, which the compiler does at once.
+    let all_plain = |piece: &&[u8; 16]| piece.iter().fold(true, |all, byte| all & is_plain(*byte));
+    let start = text.as_chunks().0.iter().take_while(all_plain).count().saturating_mul(16);
+    let rest = text.get(start..).unwrap_or_default();
+    let last = rest.iter().position(|byte| !is_plain(*byte)).unwrap_or(rest.len());
+    start.saturating_add(last)
 }
 
 fn scalar_len(text: &str) -> usize {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 use wire::engine;
 use wire::socket::{
     ATTACHMENTS_MAX, Args, Assembler, DecodeError, JSON_DEPTH_MAX, Packet, PacketKind, ack,
@@ -156,8 +156,27 @@ fn events_are_split_without_parsing() {
     assert_eq!(Args::event("[]").unwrap_err(), DecodeError::EventName);
     assert_eq!(Args::event("[null]").unwrap_err(), DecodeError::EventName);
     assert_eq!(Args::event("{}").unwrap_err(), DecodeError::Payload);
-    let args = Args::split("[ 1,[2] ]").unwrap();
-    assert_eq!(args.iter().map(|arg| arg.get()).collect::<Vec<_>>(), ["1", "[2]"]);
+    assert_eq!(Args::split("[ 1,[2] ]").unwrap(), ["1", "[2]"]);
+    assert_eq!(Args::split(" [ ] ").unwrap(), [""; 0]);
+    assert_eq!(Args::split("7").unwrap_err(), DecodeError::Payload);
+}
+
+#[test]
+fn only_brackets_that_nest_make_a_payload_deep() {
+    let mut assembler = Assembler::new(ATTACHMENTS_MAX);
+    let deep = |times: usize| format!("{}1{}", "[".repeat(times), "]".repeat(times));
+    let in_text = format!("\"{}\"", r#"[{\"["#.repeat(200));
+    for (arguments, result) in [
+        (vec![deep(JSON_DEPTH_MAX - 1), in_text.clone()], None),
+        (vec!["[{}]".to_owned(); 500], None),
+        (vec![in_text.clone(), deep(JSON_DEPTH_MAX)], Some(DecodeError::TooDeep)),
+        (vec![deep(JSON_DEPTH_MAX), "[".to_owned()], Some(DecodeError::TooDeep)),
+        (vec![in_text, "[".to_owned()], Some(DecodeError::Json)),
+        (vec!["]]]{".to_owned(); 100], Some(DecodeError::Json)),
+    ] {
+        let text = format!("2[\"x\",{}]", arguments.join(","));
+        assert_eq!(assembler.text(&text).err(), result, "{text}");
+    }
 }
 
 fn text(frame: &Frame) -> &str {
@@ -263,6 +282,40 @@ proptest! {
         let split = Args::event(packets[0].data.as_deref().unwrap()).unwrap();
         prop_assert_eq!(split.name.as_ref(), name.as_str());
         prop_assert_eq!(split.texts(), args);
+    }
+
+    #[test]
+    fn arrays_are_split_as_serde_json_splits_them(
+        values in prop::collection::vec(value(), 0..4),
+        space in "[ \t\n\r]{0,2}",
+    ) {
+        let pretty = |value| serde_json::to_string_pretty(value).unwrap();
+        let values: Vec<String> = values.iter().map(pretty).collect();
+        let between = format!("{space},{space}");
+        let array = format!("{space}[{space}{}{space}]{space}", values.join(&between));
+        let raw: Vec<&RawValue> = serde_json::from_str(&array).unwrap();
+        let want: Vec<&str> = raw.iter().map(|value| value.get()).collect();
+        prop_assert_eq!(Args::split(&array).unwrap(), want);
+    }
+
+    #[test]
+    fn events_and_answers_are_laid_out_like_any_text(
+        namespace in namespace(),
+        name in any::<String>(),
+        args in prop::collection::vec(value(), 0..4),
+        long in prop::option::of(prop_oneof![0..400_usize, 65_000..66_000_usize]),
+        id in any::<u64>(),
+    ) {
+        let mut args: Vec<String> = args.iter().map(Value::to_string).collect();
+        args.extend(long.map(|len| json!("x".repeat(len)).to_string()));
+        let before = if namespace == "/" { String::new() } else { format!("{namespace},") };
+        let (named, all) = (json!(name), args.join(","));
+        let texts: Vec<&str> = args.iter().map(String::as_str).collect();
+        let comma = if args.is_empty() { "" } else { "," };
+        let want = Frame::text(&format!("42{before}[{named}{comma}{all}]"));
+        prop_assert_eq!(event(&namespace, &name, &texts), want);
+        let want = Frame::text(&format!("43{before}{id}[{all}]"));
+        prop_assert_eq!(ack(&namespace, id, &texts), want);
     }
 
     #[test]

@@ -170,7 +170,7 @@ async fn other_namespaces_go_on_while_one_is_joining() {
                 })
             })
             .on_event(|socket, event| {
-                let back = socket::event(socket.namespace(), "back", &event.args().texts());
+                let back = socket::event(socket.namespace(), "back", event.args().texts());
                 socket.connection().send(&back, Class::Lasting);
                 None
             })

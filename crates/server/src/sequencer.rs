@@ -293,6 +293,7 @@ impl Task {
         effects: &mut Vec<Effect>,
     ) {
         let repairing = &mut self.repairing[usize::from(partition.0)];
+        // For nobody, as nearly all are; for how many it is is known when it has its place.
         let heard = match &followed {
             Followed::Behind => {
                 *repairing = true;
@@ -309,7 +310,9 @@ impl Task {
             _ => None,
         };
         let sockets = self.order.followed(partition, followed, effects);
-        self.heard.extend(heard.map(|heard| heard.handed_to(sockets)));
+        if let Some(heard) = heard {
+            self.heard.push(if sockets > 0 { heard.handed_to(sockets) } else { heard });
+        }
     }
 
     fn measure(&self) {

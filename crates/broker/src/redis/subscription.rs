@@ -136,7 +136,9 @@ impl Subscription {
         loop {
             self.known().hear(|tail| {
                 listening.read_messages(|payload| {
-                    batch.extend(self.read(decoder, payload, tail));
+                    if let Some(delivery) = self.read(decoder, payload, tail) {
+                        batch.push_back(delivery);
+                    }
                 });
             });
             match listening.next_read()? {

@@ -88,12 +88,16 @@ pub type Stretch = Vec<Arc<[Recent]>>;
 #[derive(Debug)]
 pub struct Ring {
     limits: Limits,
+    /// How long an entry is kept.
+    millis: u64,
     epoch: Option<Epoch>,
     sealed: VecDeque<Piece>,
     /// The newest entries, fewer than a piece.
     open: Vec<Recent>,
     open_bytes: usize,
     bytes: usize,
+    /// The newest seq.
+    end: u64,
     /// Since this seq the ring has seen every entry, also those that it has dropped.
     since: u64,
     /// The last entry that was dropped of each room since then.
@@ -104,6 +108,8 @@ pub struct Ring {
 struct Piece {
     entries: Arc<[Recent]>,
     bytes: usize,
+    /// When its last entry was stored.
+    last_at: u64,
 }
 
 impl Ring {
@@ -111,11 +117,13 @@ impl Ring {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
+            millis: u64::try_from(limits.time.as_millis()).unwrap_or(u64::MAX),
             epoch: None,
             sealed: VecDeque::new(),
             open: Vec::with_capacity(PIECE),
             open_bytes: 0,
             bytes: 0,
+            end: 0,
             since: 0,
             dropped: HashMap::default(),
         }
@@ -123,27 +131,35 @@ impl Ring {
 
     /// Begins behind a head, unless that is where the ring ends already.
     pub fn begin(&mut self, head: Head) {
-        if self.epoch != Some(head.epoch) || self.end() != head.seq {
-            *self = Self { epoch: Some(head.epoch), since: head.seq, ..Self::new(self.limits) };
+        if self.epoch != Some(head.epoch) || self.end != head.seq {
+            let Head { epoch, seq } = head;
+            *self = Self { epoch: Some(epoch), end: seq, since: seq, ..Self::new(self.limits) };
         }
     }
 
     /// Takes the next entry; what has become too old or too much is dropped.
     pub fn push(&mut self, epoch: Epoch, record: Arc<Record>) {
-        if self.epoch != Some(epoch) || self.end() + 1 != record.seq {
-            self.begin(Head { epoch, seq: record.seq.saturating_sub(1) });
+        let (seq, at) = (record.seq, record.at);
+        if self.epoch != Some(epoch) || self.end + 1 != seq {
+            self.begin(Head { epoch, seq: seq.saturating_sub(1) });
         }
         if self.open.len() == PIECE {
-            let entries = self.open.drain(..).collect();
-            self.sealed.push_back(Piece { entries, bytes: self.open_bytes });
-            self.open_bytes = 0;
+            self.seal();
         }
         let recent = Recent::new(epoch, record);
-        let (weight, at) = (recent.weight(), recent.record.at);
+        let weight = recent.weight();
         self.open_bytes += weight;
         self.bytes += weight;
         self.open.push(recent);
+        self.end = seq;
         self.shrink(at);
+    }
+
+    fn seal(&mut self) {
+        let last_at = self.open.last().map_or(0, |last| last.record.at);
+        let (entries, bytes) = (self.open.drain(..).collect(), self.open_bytes);
+        self.sealed.push_back(Piece { entries, bytes, last_at });
+        self.open_bytes = 0;
     }
 
     /// The entry that it took last.
@@ -152,10 +168,8 @@ impl Ring {
     }
 
     fn shrink(&mut self, newest_at: u64) {
-        let time = u64::try_from(self.limits.time.as_millis()).unwrap_or(u64::MAX);
         while let Some(oldest) = self.sealed.front() {
-            let last = oldest.entries.last().expect("a piece is full");
-            let too_old = last.record.at.saturating_add(time) < newest_at;
+            let too_old = newest_at.saturating_sub(oldest.last_at) > self.millis;
             if !too_old && self.bytes <= self.limits.bytes {
                 return;
             }
@@ -200,12 +214,6 @@ impl Ring {
             stretch.push(Arc::from(&*self.open));
         }
         Some(stretch)
-    }
-
-    /// The newest seq.
-    fn end(&self) -> u64 {
-        let sealed = || self.sealed.back().and_then(|piece| piece.entries.last());
-        self.open.last().or_else(sealed).map_or(self.since, |last| last.record.seq)
     }
 
     /// How many entries it holds.

@@ -139,6 +139,24 @@ fn numbers_are_read_up_to_the_largest() {
 
 proptest! {
     #[test]
+    fn numbers_are_read_whatever_surrounds_them(
+        number: u64,
+        zeros in 0_usize..4,
+        end: u8,
+        behind: Vec<u8>,
+    ) {
+        let digits = format!("{}{number}", "0".repeat(zeros));
+        let bytes = [digits.as_bytes(), &[end], &behind].concat();
+        let read = Reading::of(&bytes).number();
+        match end {
+            b' ' | b'\n' => prop_assert_eq!(read, Ok(number)),
+            b'0'..=b'9' => {}
+            _ => prop_assert_eq!(read, Err(Undecodable)),
+        }
+        prop_assert_eq!(Reading::of(digits.as_bytes()).number(), Err(Undecodable));
+    }
+
+    #[test]
     fn nothing_makes_it_panic(bytes: Vec<u8>, kind in "1[ews]", words in "[ 0-9a-p]{0,40}") {
         let _ = Decoder::default().decode(&bytes);
         let head = format!("{kind} {EPOCH} {words}\n");

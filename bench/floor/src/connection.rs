@@ -17,6 +17,10 @@ pub(crate) enum Request {
     Connect,
     /// To send this text (JSON, with its quotes) to everybody.
     Message { id: Vec<u8>, text: Vec<u8> },
+    /// To be in this room (JSON, as all below).
+    Join { id: Vec<u8>, room: Vec<u8> },
+    /// To send this text to everybody in this room.
+    Send { id: Vec<u8>, room: Vec<u8>, name: Vec<u8>, text: Vec<u8> },
 }
 
 /// How far a connection is.
@@ -29,6 +33,8 @@ enum Stage {
 
 pub(crate) struct Connection {
     stream: TcpStream,
+    /// The one room that it is in, if it is in any.
+    pub(crate) room: Option<Vec<u8>>,
     input: Input,
     /// What the socket didn't take: bounded by what the run sends.
     unsent: Vec<u8>,
@@ -44,7 +50,7 @@ struct Input {
 impl Connection {
     pub(crate) fn new(stream: TcpStream) -> Self {
         let input = Input { stage: Stage::Http, unread: Vec::new() };
-        Self { stream, input, unsent: Vec::new() }
+        Self { stream, room: None, input, unsent: Vec::new() }
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -149,11 +155,11 @@ impl Input {
             let Some((opcode, payload, length)) = frame(rest) else { return Some(used) };
             used += length;
             match (opcode, payload.as_slice()) {
-                (1, b"40") => {
+                (1, packet) if packet.starts_with(b"40") => {
                     requests.push(Request::Connect);
                     self.stage = Stage::Connected;
                 }
-                (1, packet) if packet.starts_with(b"42") => requests.push(message(packet)?),
+                (1, packet) if packet.starts_with(b"42") => requests.push(event(packet)?),
                 // A pong of Engine.IO or of WebSocket.
                 (1, b"3") | (10, _) => {}
                 _ => return None,
@@ -185,19 +191,37 @@ fn frame(bytes: &[u8]) -> Option<(u8, Vec<u8>, usize)> {
     Some((first & 0x0f, payload.map(|(byte, mask)| byte ^ mask).collect(), end))
 }
 
-/// The id and the text of `42<id>["chat message","<text>"…]`.
-fn message(packet: &[u8]) -> Option<Request> {
+/// What `42<id>["<name>",…]` asks for. The generator's members come in a fixed order, so that
+/// nothing has to be searched for.
+fn event(packet: &[u8]) -> Option<Request> {
     let behind_type = &packet[2..];
     let digits = behind_type.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (id, arguments) = behind_type.split_at(digits);
-    let text = arguments.strip_prefix(b"[\"chat message\",")?;
+    let (id, event) = behind_type.split_at(digits);
+    let id = id.to_vec();
+    if let Some(text) = event.strip_prefix(b"[\"chat message\",") {
+        return Some(Request::Message { id, text: string(text)?.to_vec() });
+    }
+    if let Some(room) = event.strip_prefix(b"[\"join\",{\"room\":") {
+        return Some(Request::Join { id, room: string(room)?.to_vec() });
+    }
+    let rest = event.strip_prefix(b"[\"send\",{\"room\":")?;
+    let room = string(rest)?;
+    let rest = rest[room.len()..].strip_prefix(b",\"id\":")?;
+    let name = string(rest)?;
+    let text = string(rest[name.len()..].strip_prefix(b",\"text\":")?)?;
+    Some(Request::Send { id, room: room.to_vec(), name: name.to_vec(), text: text.to_vec() })
+}
+
+/// The JSON string that these bytes begin with, with its quotes.
+pub(crate) fn string(bytes: &[u8]) -> Option<&[u8]> {
+    let inside = bytes.strip_prefix(b"\"")?;
     let mut escaped = false;
-    let end = text.iter().skip(1).position(|byte| {
+    let end = inside.iter().position(|byte| {
         let ends = *byte == b'"' && !escaped;
         escaped = *byte == b'\\' && !escaped;
         ends
     })?;
-    Some(Request::Message { id: id.to_vec(), text: text[..end + 2].to_vec() })
+    Some(&bytes[..end + 2])
 }
 
 #[cfg(test)]
@@ -230,17 +254,28 @@ mod tests {
     fn a_client_is_understood_however_its_bytes_are_cut() {
         let long = format!("\"{}\\\"\"", "x".repeat(200));
         let packet = format!("4217[\"chat message\",{long},\"id\"]");
+        let join = br#"424["join",{"room":"a b","limit":1}]"#;
+        let send = br#"425["send",{"room":"a b","id":"x-1","text":"hello"}]"#;
         let bytes = [
             b"GET /socket.io/ HTTP/1.1\r\nHost: a\r\nsec-websocket-KEY:  abc \r\n\r\n".to_vec(),
             masked(1, b"40"),
             masked(1, b"3"),
             masked(1, packet.as_bytes()),
+            masked(1, join),
+            masked(1, send),
         ]
         .concat();
         let expected = [
             Request::Upgrade { key: b"abc".to_vec() },
             Request::Connect,
             Request::Message { id: b"17".to_vec(), text: long.into_bytes() },
+            Request::Join { id: b"4".to_vec(), room: b"\"a b\"".to_vec() },
+            Request::Send {
+                id: b"5".to_vec(),
+                room: b"\"a b\"".to_vec(),
+                name: b"\"x-1\"".to_vec(),
+                text: b"\"hello\"".to_vec(),
+            },
         ];
         for cut in 0..bytes.len() {
             let (mut input, mut requests) = (input(), Vec::new());
@@ -262,6 +297,7 @@ mod tests {
         assert!(!after_upgrade(&masked(8, b"")));
         assert!(!after_upgrade(&masked(1, b"9")));
         assert!(!after_upgrade(&masked(1, b"420[\"other\",1]")));
+        assert!(!after_upgrade(&masked(1, b"420[\"join\",{\"room\":\"never ends}]")));
         assert!(!input().take(b"GET / HTTP/1.1\r\n\r\n", &mut Vec::new()));
         assert!(!input().take(&vec![b'x'; UNREAD_BYTES_MAX + 1], &mut Vec::new()));
     }

@@ -19,6 +19,13 @@ const OPEN: &str = "0{\"sid\":\"AAAAAAAAAAAAAAAAAAAA\",\"upgrades\":[],\"pingInt
 /// As long as a server's cursor is, apart from its number.
 const CURSOR_START: &str = "AAAAAAAAAAAAAAAA.";
 
+/// What stands in front of the room in the event of a message in one.
+const ENTRY_START: &[u8] = b"42[\"entry\",{\"room\":";
+
+/// What the server says of the author and the time, as long as it usually is.
+const ENTRY_AUTHOR: &[u8] = b",\"user\":\"AAAAAAAAAAAAA\",\"at\":1700000000000,\
+    \"kind\":\"message\",\"name\":\"Guest AAAAA\",\"text\":";
+
 /// Longer payloads don't fit into the two bytes of a header without an extended length.
 const SHORT_MAX: u8 = 125;
 
@@ -41,6 +48,31 @@ impl Frames {
         written.expect("a vector takes all");
         frame(&payload, batch);
     }
+
+    /// The frame in which a message goes to everybody in a room (all JSON, with its quotes). It has
+    /// as many bytes as the server's own for palabre clients.
+    pub(crate) fn entry(&mut self, room: &[u8], name: &[u8], text: &[u8]) -> Vec<u8> {
+        self.last += 1;
+        let mut payload = Vec::with_capacity(256 + room.len() + text.len());
+        payload.extend_from_slice(ENTRY_START);
+        payload.extend_from_slice(room);
+        let written = write!(payload, ",\"epoch\":\"AAAAAAAAAAAAAAAA\",\"offset\":{}", self.last);
+        written.expect("a vector takes all");
+        payload.extend_from_slice(b",\"id\":");
+        payload.extend_from_slice(name);
+        payload.extend_from_slice(ENTRY_AUTHOR);
+        payload.extend_from_slice(text);
+        payload.extend_from_slice(b",\"via\":\"socket\"}]");
+        let mut bytes = Vec::with_capacity(payload.len() + 4);
+        frame(&payload, &mut bytes);
+        bytes
+    }
+}
+
+/// The room (JSON, with its quotes) of this whole frame, if it is that of a message in a room.
+pub(crate) fn room(frame: &[u8]) -> Option<&[u8]> {
+    let header = if *frame.get(1)? > SHORT_MAX { 4 } else { 2 };
+    crate::connection::string(frame.get(header..)?.strip_prefix(ENTRY_START)?)
 }
 
 /// The answer to the HTTP upgrade, and the Engine.IO handshake behind it.
@@ -114,6 +146,29 @@ mod tests {
         Frames::default().message(text, &mut batch);
         assert_eq!(batch.len(), OURS.len());
         assert_eq!(batch[..20 + text.len()], OURS[..20 + text.len()]);
+    }
+
+    #[test]
+    fn a_message_in_a_room_is_as_long_as_the_servers_own() {
+        // What `palabre serve` sent to a palabre client for its first message of 64 bytes.
+        let ours = concat!(
+            r#"42["entry",{"room":"bench-0a1b2c3d-17","epoch":"r2mrwgyebj6plrgk","offset":1,"#,
+            r#""id":"bench-0a1b2c3d-7","user":"g9ggwLylfD3Qz","at":1795432674880,"#,
+            r#""kind":"message","name":"Guest G9GGW","text":"bench-0a1b2c3d-7-123456-"#,
+            r#"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx","via":"socket"}]"#
+        );
+        let end = ours.len() - r#","via":"socket"}]"#.len();
+        let text = &ours[ours.find("\"bench-0a1b2c3d-7-1").unwrap()..end];
+        let bytes = Frames::default().entry(
+            b"\"bench-0a1b2c3d-17\"",
+            b"\"bench-0a1b2c3d-7\"",
+            text.as_bytes(),
+        );
+        assert_eq!(bytes.len(), 4 + ours.len());
+        assert!(bytes.ends_with(&ours.as_bytes()[end - text.len()..]));
+        assert_eq!(room(&bytes), Some(&b"\"bench-0a1b2c3d-17\""[..]));
+        assert_eq!(length(&bytes), Some(bytes.len()));
+        assert_eq!(room(CONNECTED), None);
     }
 
     #[test]

@@ -3,11 +3,13 @@
 //! a bare loop of non-blocking `send`. Nothing is kept, nobody is watched over, no ping is sent.
 //!
 //! It speaks just enough Engine.IO and Socket.IO for the load generator. What comes in on a
-//! connection is read in `connection.rs`; the bytes that go out are made in `frames.rs`. For more
-//! connections than a program may have, several floors follow one (`upstream.rs`).
+//! connection is read in `connection.rs`; the bytes that go out are made in `frames.rs`; who is in
+//! which room is known to `rooms.rs`. For more connections than a program may have, several floors
+//! follow one (`upstream.rs`).
 
 mod connection;
 mod frames;
+mod rooms;
 mod upstream;
 
 use std::io;
@@ -20,7 +22,8 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::connection::{Connection, Request};
 use crate::frames::Frames;
-use crate::upstream::Upstream;
+use crate::rooms::Rooms;
+use crate::upstream::{EVERYWHERE, Upstream};
 
 const LISTENER: Token = Token(usize::MAX);
 const UPSTREAM: Token = Token(usize::MAX - 1);
@@ -83,6 +86,7 @@ struct Floor {
     free: Vec<usize>,
     scratch: Vec<u8>,
     frames: Frames,
+    rooms: Rooms,
     coalesce: usize,
     /// Where messages take their order, if not here.
     upstream: Option<Upstream>,
@@ -108,6 +112,7 @@ impl Floor {
             free: Vec::new(),
             scratch: vec![0; SCRATCH_BYTES],
             frames: Frames::default(),
+            rooms: Rooms::default(),
             coalesce: options.coalesce,
             upstream,
             batch: Vec::new(),
@@ -178,6 +183,11 @@ impl Floor {
                 Request::Upgrade { key } => self.send(at, &frames::upgraded(&key)),
                 Request::Connect => self.send(at, frames::CONNECTED),
                 Request::Message { id, text } => self.deliver(at, &id, &text)?,
+                Request::Join { id, room } => self.join(at, &id, room),
+                Request::Send { id, room, name, text } => {
+                    self.acknowledge(at, &id);
+                    self.deliver_to(&room, &name, &text)?;
+                }
             }
         }
         if !stays {
@@ -188,10 +198,7 @@ impl Floor {
 
     /// Acknowledges a message and sends it to everybody, the sender included.
     fn deliver(&mut self, from: usize, id: &[u8], text: &[u8]) -> io::Result<()> {
-        // Whoever gives no id, as a floor that follows, wants no acknowledgement.
-        if !id.is_empty() {
-            self.send(from, &frames::acknowledgement(id));
-        }
+        self.acknowledge(from, id);
         if let Some(upstream) = &mut self.upstream {
             return upstream.send(text);
         }
@@ -203,13 +210,63 @@ impl Floor {
         Ok(())
     }
 
+    /// Whoever gives no id, as a floor that follows, wants no acknowledgement.
+    fn acknowledge(&mut self, at: usize, id: &[u8]) {
+        if !id.is_empty() {
+            self.send(at, &frames::acknowledgement(id));
+        }
+    }
+
+    fn join(&mut self, at: usize, id: &[u8], room: Vec<u8>) {
+        self.acknowledge(at, id);
+        if let Some(Some(connection)) = self.connections.get_mut(at) {
+            connection.room = Some(room.clone());
+            self.rooms.join(room, at);
+        }
+    }
+
+    /// Sends a message to everybody in a room. It is never joined with another: who is in the same
+    /// rooms as others is not known.
+    fn deliver_to(&mut self, room: &[u8], name: &[u8], text: &[u8]) -> io::Result<()> {
+        if let Some(upstream) = &mut self.upstream {
+            return upstream.send_to(room, name, text);
+        }
+        let frame = self.frames.entry(room, name, text);
+        self.send_to(EVERYWHERE, &frame);
+        self.send_to(room, &frame);
+        Ok(())
+    }
+
     /// Sends what came from the floor that this one follows.
     fn hand_down(&mut self) -> io::Result<()> {
-        if let Some(upstream) = &mut self.upstream {
-            upstream.read(&mut self.scratch, &mut self.batch)?;
+        let Some(upstream) = &mut self.upstream else { return Ok(()) };
+        upstream.read(&mut self.scratch, &mut self.batch)?;
+        if self.rooms.is_empty() {
             self.send_batch();
+            return Ok(());
+        }
+        let batch = std::mem::take(&mut self.batch);
+        let mut rest = &batch[..];
+        while let Some(length) = frames::length(rest) {
+            if let Some(room) = frames::room(&rest[..length]) {
+                self.send_to(room, &rest[..length]);
+            }
+            rest = &rest[length..];
         }
         Ok(())
+    }
+
+    fn send_to(&mut self, room: &[u8], bytes: &[u8]) {
+        let mut gone = Vec::new();
+        for at in self.rooms.members(room).iter().copied() {
+            let Some(Some(connection)) = self.connections.get_mut(at) else { continue };
+            if !connection.send(bytes, &self.poll, at) {
+                gone.push(at);
+            }
+        }
+        for at in gone {
+            self.drop(at);
+        }
     }
 
     fn send_batch(&mut self) {
@@ -241,8 +298,10 @@ impl Floor {
     }
 
     fn drop(&mut self, at: usize) {
-        if self.connections[at].take().is_some() {
-            self.free.push(at);
+        let Some(connection) = self.connections[at].take() else { return };
+        self.free.push(at);
+        if let Some(room) = connection.room {
+            self.rooms.leave(&room, at);
         }
     }
 }

@@ -9,6 +9,9 @@ use mio::{Interest, Poll, Token};
 
 use crate::frames;
 
+/// The room (JSON) of those who hear what is said in any.
+pub(crate) const EVERYWHERE: &[u8] = b"\"*\"";
+
 /// A client of the floor that is followed; to that one it is a client like any other.
 pub(crate) struct Upstream {
     stream: TcpStream,
@@ -24,6 +27,8 @@ impl Upstream {
         stream.set_nodelay(true)?;
         stream.write_all(b"GET / HTTP/1.1\r\nSec-WebSocket-Key: floor\r\n\r\n")?;
         stream.write_all(&frames::masked(b"40"))?;
+        let everywhere = [b"42[\"join\",{\"room\":", EVERYWHERE, b"}]"].concat();
+        stream.write_all(&frames::masked(&everywhere))?;
         let mut answer = Vec::new();
         while !answer.ends_with(frames::CONNECTED) {
             let mut byte = [0];
@@ -40,6 +45,13 @@ impl Upstream {
     /// that doesn't take one is an error.
     pub(crate) fn send(&mut self, text: &[u8]) -> io::Result<()> {
         let packet = [b"42[\"chat message\",", text, b"]"].concat();
+        self.stream.write_all(&frames::masked(&packet))
+    }
+
+    /// Hands on a text for a room (all JSON, with its quotes).
+    pub(crate) fn send_to(&mut self, room: &[u8], name: &[u8], text: &[u8]) -> io::Result<()> {
+        let start = b"42[\"send\",{\"room\":";
+        let packet = [start, room, b",\"id\":", name, b",\"text\":", text, b"}]"].concat();
         self.stream.write_all(&frames::masked(&packet))
     }
 

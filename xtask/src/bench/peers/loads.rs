@@ -56,7 +56,6 @@ const SHARING: &[&str] = &[PALABRE, "socketioxide", "node", "python-socketio", "
 /// Those whose latency through Redis is measured, beside the floor's own.
 const PROMPT: &[&str] =
     &[FLOOR, PALABRE, "socketioxide", "node", "python-socketio", "flask-socketio"];
-const OURS: &[&str] = &[PALABRE];
 const OURS_AND_FLOOR: &[&str] = &[FLOOR, PALABRE];
 
 /// The names that `--only` knows.
@@ -109,7 +108,7 @@ pub(super) fn loads(scale: Scale) -> Vec<Load> {
     for (rooms, in_flight) in [(1, 1), (ROOMS, 32)] {
         loads.push(Load {
             name: format!("rooms-{rooms}"),
-            servers: OURS,
+            servers: OURS_AND_FLOOR,
             clients: crowd,
             pace: Pace::InFlight(in_flight),
             rooms: Some(rooms),
@@ -119,7 +118,7 @@ pub(super) fn loads(scale: Scale) -> Vec<Load> {
     let crowd = SPREAD_ROOMS * ROOM_CLIENTS;
     loads.push(Load {
         name: format!("rooms-{SPREAD_ROOMS}"),
-        servers: OURS,
+        servers: OURS_AND_FLOOR,
         clients: crowd,
         instances: crowd.div_ceil(PER_INSTANCE),
         redis: true,
@@ -143,11 +142,11 @@ pub(super) fn loads(scale: Scale) -> Vec<Load> {
 }
 
 impl Load {
-    /// Messages that the floor joins: as many as are under way.
+    /// Messages that the floor joins: as many as are under way, if all go to the same clients.
     pub(super) fn coalesce(&self) -> u32 {
         match self.pace {
-            Pace::InFlight(number) => number,
-            Pace::Rate(_) => 1,
+            Pace::InFlight(number) if self.rooms.is_none() => number,
+            _ => 1,
         }
     }
 
@@ -203,6 +202,7 @@ mod tests {
         let rooms = all().into_iter().find(|load| load.name == "rooms-1900").unwrap();
         let expected = "--clients 19000 --in-flight 32 --duration 4 --rooms 1900";
         assert_eq!(rooms.arguments().join(" "), expected);
+        assert_eq!(rooms.coalesce(), 1, "they go to different clients");
         let latency = all().into_iter().find(|load| load.name == "latency").unwrap();
         assert_eq!(latency.arguments().join(" "), "--clients 1000 --rate 50 --duration 4");
     }

@@ -321,9 +321,11 @@ pub(super) fn rooms(kept: &Kept) -> String {
     ];
     let text = "Palabre clients, which join a room and get whole entries, on one instance: as \
                 many as its descriptors allow. A message in a small room has few receivers to \
-                share its own cost. In the last row the members of each room are spread over \
-                three of the instances, and the other three skip its entries.";
-    section("Many rooms", text, &rows(kept, &of, &[PALABRE]), None)
+                share its own cost: it is read, stored and acknowledged for ten of them. The \
+                floor reads and acknowledges it too; it stores nothing. In the last row the \
+                members of each room are spread over three of the instances, and the other three \
+                skip its entries.";
+    section("Many rooms", text, &rows(kept, &of, &[FLOOR, PALABRE]), None)
 }
 
 /// From one instance to several.

@@ -30,18 +30,12 @@ impl Json<'_> {
 
     /// Adds a whole number.
     pub(crate) fn number(&mut self, number: u64) -> &mut Self {
-        // Two digits at a time; no number has more than 20.
-        let (mut digits, mut first, mut rest) = ([0; 20], 20, number);
-        for pair in digits.as_chunks_mut().0.iter_mut().rev() {
-            let two = (rest % 100) as u8;
-            *pair = [b'0' + two / 10, b'0' + two % 10];
-            (first, rest) = (first - 2, rest / 100);
-            if rest == 0 {
-                break;
-            }
-        }
-        let digits = std::str::from_utf8(&digits[first..]).expect("digits are ASCII");
-        self.raw(digits.strip_prefix('0').unwrap_or(digits))
+        // u64::MAX has 20 digits.
+        let mut digits = [0; 20];
+        let mut rest = &mut digits[..];
+        serde_json::to_writer(&mut rest, &number).expect("it has room for every number");
+        let len = 20 - rest.len();
+        self.raw(std::str::from_utf8(&digits[..len]).expect("digits are ASCII"))
     }
 
     fn escape(&mut self, special: char) {

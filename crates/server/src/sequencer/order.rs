@@ -18,6 +18,7 @@ use bytes::Bytes;
 use chat::render::{self, Place as EntryPlace};
 use foldhash::quality::RandomState;
 use hub::{Class, Publication, SocketKey, Topic};
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 use wire::Frame;
 
@@ -45,8 +46,10 @@ impl Audience {
     pub(crate) fn event(self, name: &str, json: &[&str], cursor: &str) -> Frame {
         match self {
             Self::Stock => {
-                let cursor = format!("\"{cursor}\"");
-                wire::socket::event("/", name, &[json, &[cursor.as_str()]].concat())
+                let cursor = ["\"", cursor, "\""].concat();
+                let mut args = SmallVec::<[&str; 4]>::from_slice(json);
+                args.push(&cursor);
+                wire::socket::event("/", name, &args)
             }
             Self::Palabre | Self::StockPlain => wire::socket::event("/", name, json),
         }
@@ -196,6 +199,8 @@ pub struct Order {
     waiting: Vec<Entering>,
     /// The recent entries of each partition.
     rings: Vec<Ring>,
+    /// Where an entry is written before it becomes a frame; as large as the largest one.
+    scratch: String,
 }
 
 /// A room's key, found by its bytes: an entry that nobody here gets is never looked at as text.
@@ -245,6 +250,7 @@ impl Order {
             rooms: HashMap::default(),
             next_topic: 4,
             waiting: Vec::new(),
+            scratch: String::new(),
         }
     }
 
@@ -297,7 +303,11 @@ impl Order {
             Followed::Entry(epoch, record) => {
                 self.heads[slot] = Some(Head { epoch, seq: record.seq });
                 self.rings[slot].push(epoch, record);
-                return self.rings[slot].newest().map_or(0, |recent| self.entry(recent, effects));
+                let mut scratch = std::mem::take(&mut self.scratch);
+                let newest = self.rings[slot].newest();
+                let sockets = newest.map_or(0, |recent| self.entry(recent, &mut scratch, effects));
+                self.scratch = scratch;
+                return sockets;
             }
             Followed::Watermark { instance, .. } => {
                 effects.push(Effect::Heartbeat(partition, instance));
@@ -328,15 +338,16 @@ impl Order {
     }
 
     /// Says for how many sockets it is.
-    fn entry(&self, recent: &Recent, effects: &mut Vec<Effect>) -> usize {
+    fn entry(&self, recent: &Recent, json: &mut String, effects: &mut Vec<Effect>) -> usize {
         let (record, head) = (recent.record(), recent.head());
         let Some(room) = self.rooms.get(record.names.room_bytes()) else { return 0 };
         let mut publish = |audience, frame| {
             effects.push(Effect::Publish(lasting(room.topic(audience), frame)));
         };
         if room.has(Audience::Palabre) {
-            let json = render::entry(&entry_place(head.epoch.as_str(), record), &record.bytes);
-            publish(Audience::Palabre, Audience::Palabre.event("entry", &[&json], ""));
+            json.clear();
+            render::put_entry(&entry_place(head.epoch.as_str(), record), &record.bytes, json);
+            publish(Audience::Palabre, Audience::Palabre.event("entry", &[json], ""));
         }
         if room.has(Audience::Stock)
             && let Some(frame) = self.stock_frame(recent)

@@ -39,7 +39,7 @@ pub(super) fn since(now: u64, age: std::time::Duration) -> u64 {
 /// The state of the partition.
 pub(super) fn head(db: &Connection) -> Result<Head, Error> {
     let (epoch, seq): (String, i64) = db
-        .prepare_cached("SELECT epoch, seq FROM log")?
+        .prepare_cached("SELECT epoch, seq FROM log_and_tip")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(Head { epoch: parse_epoch(&epoch)?, seq: unsigned(seq) })
 }
@@ -143,8 +143,8 @@ pub(super) struct Room {
 
 impl Room {
     fn find(db: &Connection, name: &str) -> Result<Option<Self>, Error> {
-        let mut find = db.prepare_cached("SELECT key, head, trimmed FROM rooms WHERE name = ?1")?;
-        Ok(find.query_row([name], Self::of).optional()?)
+        let sql = "SELECT key, head, trimmed FROM rooms_and_heads WHERE name = ?1";
+        Ok(db.prepare_cached(sql)?.query_row([name], Self::of).optional()?)
     }
 
     fn about(&self, db: &Connection) -> Result<Option<Bytes>, Error> {

@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
 ];
 
 /// Says that the file is a palabre log (`file` and `PRAGMA application_id` show it): "plbr".
@@ -161,7 +162,7 @@ fn migrate(db: &mut Connection, steps: &[&str]) -> Result<(), Error> {
 /// Begins the life of a new log.
 fn begin(db: &Connection) -> Result<(), Error> {
     db.execute(
-        "INSERT INTO log (one, epoch, seq, at, trimmed) VALUES (1, ?1, 0, 0, 0)",
+        "INSERT INTO log (one, epoch, at, trimmed) VALUES (1, ?1, 0, 0)",
         [random_epoch()?.as_str()],
     )?;
     Ok(())
@@ -196,18 +197,16 @@ pub(super) fn set_promised(db: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reads where the log stands, and whether its newest entry agrees.
+/// Reads where the log stands, and whether what it says of its entries agrees.
 pub(super) fn tip(db: &Connection) -> Result<Tip, Error> {
-    let (epoch, seq, at, trimmed, newest): (String, i64, i64, i64, Option<i64>) = db.query_row(
-        "SELECT epoch, seq, at, trimmed, (SELECT max(seq) FROM entries) FROM log",
-        [],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
-    )?;
+    let (epoch, seq, at, listed): (String, i64, i64, i64) =
+        db.query_row("SELECT epoch, seq, at, listed FROM log_and_tip", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
     let epoch = parse_epoch(&epoch)?;
-    if newest.unwrap_or(0) > seq || (newest.unwrap_or(0) < seq && seq > trimmed) {
-        return Err(Error::Damaged(format!(
-            "it says that its newest entry is {seq}, and holds {newest:?}"
-        )));
+    if seq < listed {
+        let text = format!("it says that it has come to entry {listed}, and ends at {seq}");
+        return Err(Error::Damaged(text));
     }
     Ok(Tip { epoch, seq: unsigned(seq), at: unsigned(at) })
 }

@@ -5,10 +5,10 @@
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::{
-    append::append,
+    append::{Moment, Statements, append},
     known::KnownRooms,
     read::since,
-    schema::{Tip, reason, signed, was_not_written},
+    schema::{Tip, reason, was_not_written},
     shared::{Shared, Waiting},
     transaction::Transaction,
 };
@@ -60,6 +60,7 @@ pub(super) fn store(
     if stored.is_err() {
         rooms.forget();
     }
+    rooms.limit();
     stored.map(|stored| stored.expect("what was carried out apart is there"))
 }
 
@@ -73,19 +74,18 @@ fn together(
 ) -> Result<Option<Stored>, Failed> {
     let work = Transaction::begin(db).map_err(|error| Failed::not_stored(&error))?;
     let mut stored = Stored::new(tip, appends.len());
+    let Ok(mut statements) = Statements::prepare(&work) else { return Ok(None) };
     for waiting in appends {
         let written = work.total_changes();
-        match stored.append(&work, rooms, shared, waiting) {
+        match stored.append(&work, &mut statements, rooms, shared, waiting) {
             Ok(Err(_)) if work.total_changes() != written => return Ok(None),
             Ok(answer) => stored.answers.push(answer),
             Err(_) => return Ok(None),
         }
     }
+    drop(statements);
     if !stored.has_news(tip) {
         return Ok(Some(stored));
-    }
-    if rooms.write(&work).and_then(|()| write_tip(&work, stored.tip)).is_err() {
-        return Ok(None);
     }
     work.commit().map_err(|error| not_committed(&error))?;
     Ok(Some(stored))
@@ -106,9 +106,8 @@ fn apart(
     for waiting in appends {
         let before = stored.tip;
         let part = work.savepoint().map_err(not_stored)?;
-        let answer = stored
-            .append(&part, rooms, shared, waiting)
-            .and_then(|answer| rooms.write(&part).map(|()| answer));
+        let answer = Statements::prepare(&part)
+            .and_then(|mut all| stored.append(&part, &mut all, rooms, shared, waiting));
         let answer = match answer {
             Ok(Ok(appended)) => {
                 part.commit().map_err(not_stored)?;
@@ -120,6 +119,10 @@ fn apart(
                 Err(refusal)
             }
             Err(error) => {
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) {
+                    // After it SQLite finds damage in the whole transaction.
+                    return Err(Failed::not_stored(&error));
+                }
                 // Fails where SQLite has undone everything, also the ones before this.
                 part.finish().map_err(|_| Failed::not_stored(&error))?;
                 rooms.forget();
@@ -133,7 +136,6 @@ fn apart(
     if !stored.has_news(tip) {
         return Ok(stored);
     }
-    write_tip(&work, stored.tip).map_err(not_stored)?;
     work.commit().map_err(|error| not_committed(&error))?;
     Ok(stored)
 }
@@ -153,6 +155,7 @@ impl Stored {
     fn append(
         &mut self,
         db: &Connection,
+        statements: &mut Statements<'_>,
         rooms: &mut KnownRooms,
         shared: &Shared,
         Waiting { draft, .. }: &Waiting,
@@ -160,7 +163,8 @@ impl Stored {
         // Time never goes back, whatever the clock does.
         let now = (shared.clock)().max(self.tip.at);
         let remembered_since = since(now, shared.limits.id_window);
-        let answer = append(db, rooms, draft, self.tip, now, remembered_since)?;
+        let moment = Moment { tip: self.tip, now, remembered_since };
+        let answer = append(db, statements, rooms, draft, moment)?;
         if let Ok(appended) = &answer
             && !appended.duplicate
         {
@@ -168,12 +172,6 @@ impl Stored {
         }
         Ok(answer)
     }
-}
-
-fn write_tip(db: &Connection, tip: Tip) -> rusqlite::Result<()> {
-    db.prepare_cached("UPDATE log SET seq = ?1, at = ?2")?
-        .execute([signed(tip.seq), signed(tip.at)])
-        .map(drop)
 }
 
 /// If this fails the commit may already be in the file, where a restart finds it; but not if it

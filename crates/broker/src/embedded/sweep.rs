@@ -1,5 +1,6 @@
-//! Deletes what has passed a limit, a little at a time between the writer's batches. Readers don't
-//! depend on it: `read` shows nothing that has passed a limit.
+//! What can wait, done a little at a time between the writer's batches: deleting what has passed a
+//! limit, and writing down rooms' times, which is left to `rooms`. Readers don't depend on it:
+//! `read` shows nothing that has passed a limit.
 
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{
     read::{Kept, Room, head, partition_floor, since},
-    schema::{signed, unsigned},
+    rooms::Listing,
+    schema::{Tip, signed, unsigned},
     sessions,
 };
 use crate::{Error, Limits};
@@ -27,6 +29,7 @@ pub(super) struct Sweeper {
     /// When the last round began, by the log's clock.
     began: Option<u64>,
     round: Option<Round>,
+    listing: Listing,
 }
 
 /// What a step may have changed.
@@ -54,6 +57,11 @@ impl Sweeper {
     /// Whether a round is under way, so that `step` should be called soon.
     pub(super) fn is_busy(&self) -> bool {
         self.round.is_some()
+    }
+
+    /// Writes down the times of some rooms, if that is due.
+    pub(super) fn list(&mut self, db: &mut Connection, tip: Tip) -> rusqlite::Result<()> {
+        self.listing.step(db, tip)
     }
 
     /// Does a little of the work, if any is due.
@@ -137,7 +145,7 @@ fn trim_rooms(
     let seq_max = partition_floor(db, kept, head(db)?.seq)?;
     let rooms: Vec<Room> = db
         .prepare_cached(
-            "SELECT key, head, trimmed FROM rooms WHERE key > ?1 ORDER BY key LIMIT ?2",
+            "SELECT key, head, trimmed FROM rooms_and_heads WHERE key > ?1 ORDER BY key LIMIT ?2",
         )?
         .query_map(params![after, signed(ROOMS_PER_STEP as u64)], Room::of)?
         .collect::<rusqlite::Result<_>>()?;
@@ -167,27 +175,29 @@ fn trim(
         return Ok(0);
     }
     let mut oldest = db.prepare_cached(
-        "SELECT offset, seq, user, id FROM entries
+        "SELECT offset, seq, at, user, id FROM entries
          WHERE room = ?1 AND offset > ?2 AND offset <= ?3 AND seq <= ?4
          ORDER BY offset LIMIT ?5",
     )?;
     let [trimmed, floor, seq_max] = [room.trimmed, floor, seq_max].map(signed);
     let mut rows =
         oldest.query(params![room.key, trimmed, floor, seq_max, signed(rows_max as u64)])?;
-    let (mut last, mut count) = (None::<(i64, i64)>, 0);
+    let (mut last, mut count) = (None::<[i64; 3]>, 0);
     while let Some(row) = rows.next()? {
-        let (offset, seq) = (row.get(0)?, row.get(1)?);
-        let [user, id]: [Box<str>; 2] = [row.get(2)?, row.get(3)?];
-        forget_id(db, room.key, &user, &id, seq)?;
-        last = Some((offset, seq));
+        let newest = [row.get(0)?, row.get(1)?, row.get(2)?];
+        let [user, id]: [Box<str>; 2] = [row.get(3)?, row.get(4)?];
+        forget_id(db, room.key, &user, &id, newest[1])?;
+        last = Some(newest);
         count += 1;
     }
     drop(rows);
-    let Some((offset, seq)) = last else { return Ok(0) };
+    let Some([offset, seq, at]) = last else { return Ok(0) };
     db.prepare_cached("DELETE FROM entries WHERE room = ?1 AND offset <= ?2")?
         .execute([room.key, offset])?;
-    db.prepare_cached("UPDATE rooms SET trimmed = ?2 WHERE key = ?1")?
-        .execute([room.key, offset])?;
-    db.prepare_cached("UPDATE log SET trimmed = max(trimmed, ?1)")?.execute([seq])?;
+    // Where nothing is left this is what says how far the room and the log had come.
+    db.prepare_cached("UPDATE rooms SET trimmed = ?2, at = max(at, ?3) WHERE key = ?1")?
+        .execute([room.key, offset, at])?;
+    db.prepare_cached("UPDATE log SET trimmed = max(trimmed, ?1), at = max(at, ?2)")?
+        .execute([seq, at])?;
     Ok(count)
 }

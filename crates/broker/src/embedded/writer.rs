@@ -215,6 +215,9 @@ impl Writer {
         if was_busy && !self.sweeper.is_busy() {
             self.settle_past();
         }
+        if let Err(error) = self.sweeper.list(&mut self.db, self.tip) {
+            tracing::warn!(%error, "rooms' times could not be written; trying again later");
+        }
     }
 
     fn settle_past(&self) {

@@ -14,6 +14,20 @@ fn version(db: &Connection) -> u32 {
     db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
 }
 
+/// An empty log as an earlier release has left it.
+fn of_version(path: &Path, steps: usize) -> Connection {
+    let db = Connection::open(path).unwrap();
+    for step in &STEPS[..steps] {
+        db.execute_batch(step).unwrap();
+    }
+    let epoch = random_epoch().unwrap();
+    let sql = "INSERT INTO log (one, epoch, seq, at, trimmed) VALUES (1, ?1, 0, 0, 0)";
+    db.execute(sql, [epoch.as_str()]).unwrap();
+    db.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+    db.pragma_update(None, "user_version", steps as u32).unwrap();
+    db
+}
+
 #[test]
 fn new_log_begins_empty_and_stays_the_same() {
     let (_directory, path) = place();
@@ -43,8 +57,7 @@ fn older_schema_is_brought_up_to_date_with_its_entries() {
     let steps = [STEPS, &more].concat();
     migrate(&mut db, &steps).unwrap();
     assert_eq!(version(&db) as usize, steps.len());
-    db.execute("INSERT INTO rooms (name, head, trimmed, colour) VALUES ('a', 0, 0, 'red')", [])
-        .unwrap();
+    db.execute("INSERT INTO rooms (name, trimmed, colour) VALUES ('a', 0, 'red')", []).unwrap();
     migrate(&mut db, &steps).unwrap();
     assert_eq!(super::tip(&db).unwrap(), tip);
 }
@@ -52,8 +65,7 @@ fn older_schema_is_brought_up_to_date_with_its_entries() {
 #[test]
 fn rooms_of_the_first_schema_get_the_time_of_their_newest_entry() {
     let (_directory, path) = place();
-    let mut db = Connection::open(&path).unwrap();
-    migrate(&mut db, &STEPS[..1]).unwrap();
+    let db = of_version(&path, 1);
     db.execute_batch(
         "INSERT INTO rooms VALUES (1, 'old', 2, 0), (2, 'emptied', 1, 1), (3, 'young', 1, 0);
          INSERT INTO entries VALUES
@@ -81,8 +93,7 @@ fn ids_and_sessions_of_the_third_schema_are_kept() {
         ("SELECT 1, 1, '', '', 1, 1, x'' WHERE false", 4),
     ] {
         let (_directory, path) = place();
-        let mut db = Connection::open(&path).unwrap();
-        migrate(&mut db, &STEPS[..3]).unwrap();
+        let db = of_version(&path, 3);
         db.execute_batch(&format!(
             "INSERT INTO rooms (key, name, head, trimmed) VALUES (1, 'lobby', 3, 0);
              INSERT INTO entries VALUES
@@ -111,6 +122,42 @@ fn ids_and_sessions_of_the_third_schema_are_kept() {
             "SELECT name FROM sqlite_schema WHERE name LIKE '%by_seq' OR name LIKE '%by_time'";
         assert_eq!(all(sql), ["rooms_by_time"], "nothing else is left");
         drop(db);
+    }
+}
+
+#[test]
+fn log_and_rooms_of_the_fourth_schema_stand_where_they_stood() {
+    let heads = |db: &Connection| -> Vec<(String, u32, u32, u32)> {
+        let mut select = db
+            .prepare(
+                "SELECT name, head, h.trimmed, r.at
+                 FROM rooms_and_heads h JOIN rooms r USING (name) ORDER BY h.key",
+            )
+            .unwrap();
+        let all =
+            select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)));
+        all.unwrap().map(Result::unwrap).collect()
+    };
+    let insert = "INSERT INTO entries VALUES
+        (2, 1, 3, 200, 'u', 'i', NULL, x'00'), (3, 1, 4, 300, 'u', 'j', NULL, x'00')";
+    for (entries, trimmed) in [("", 4), (insert, 2)] {
+        let (_directory, path) = place();
+        let db = of_version(&path, 4);
+        db.execute_batch(&format!(
+            "INSERT INTO rooms (key, name, head, trimmed, at) VALUES
+               (1, 'lobby', 4, {trimmed}, 300), (2, 'made', 0, 0, 350), (3, 'gone', 1, 1, 400);
+             {entries};
+             UPDATE log SET seq = 4, at = 400, trimmed = 4"
+        ))
+        .unwrap();
+        drop(db);
+        let (db, tip) = open_writer(&path).unwrap();
+        assert_eq!((tip.seq, tip.at), (4, 400));
+        let room = |name: &str, head, trimmed, at| (name.to_owned(), head, trimmed, at);
+        let expected =
+            [room("lobby", 4, trimmed, 300), room("made", 0, 0, 350), room("gone", 1, 1, 400)];
+        assert_eq!(heads(&db), expected);
+        assert_eq!(db.query_row("SELECT listed FROM log", [], |row| row.get(0)), Ok(4));
     }
 }
 
@@ -173,8 +220,7 @@ fn file_that_is_no_database_is_refused_and_left_alone() {
 fn log_that_contradicts_itself_is_refused() {
     let cases = [
         ("UPDATE log SET epoch = 'short'", "short"),
-        ("UPDATE log SET seq = 5", "newest entry is 5"),
-        ("INSERT INTO entries VALUES (3, 1, 1, 1, 'u', 'i', NULL, x'00')", "holds Some(3)"),
+        ("UPDATE log SET listed = 5", "come to entry 5, and ends at 0"),
         ("DELETE FROM log", "no rows"),
         ("DROP TABLE log", "no such table"),
         ("DROP TABLE entries", "no such table"),
@@ -191,7 +237,7 @@ fn readers_can_not_write() {
     let (_directory, path) = place();
     let writer = open_writer(&path).unwrap();
     let reader = open_reader(&path).unwrap();
-    reader.execute("UPDATE log SET seq = 5", []).unwrap_err();
+    reader.execute("UPDATE log SET trimmed = 5", []).unwrap_err();
     drop(writer);
 }
 

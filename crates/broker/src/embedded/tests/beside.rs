@@ -147,6 +147,63 @@ async fn sessions_that_can_not_be_written_are_errors_and_take_no_entry_along() {
     assert_eq!(keys(&log).await, ["after", "before"]);
 }
 
+/// Rooms in the order of their making, and when something happened in them last.
+type Rooms = Vec<(String, u64)>;
+
+fn set(rooms: &mut Rooms, name: &str, at: u64) {
+    match rooms.iter_mut().find(|(room, _)| room == name) {
+        Some((_, its)) => *its = at,
+        None => rooms.push((name.to_owned(), at)),
+    }
+}
+
+async fn assert_listed(log: &Embedded, rooms: &Rooms, at: u64) {
+    let mut expected: Vec<_> = rooms.iter().map(|(room, at)| (room.as_str(), *at)).rev().collect();
+    expected.sort_by_key(|(_, at)| std::cmp::Reverse(*at));
+    for limit in [1, 3, 1_000] {
+        let list = within(log.rooms(limit)).await.unwrap();
+        let found: Vec<_> = list.rooms.iter().map(|room| (&*room.room, room.at)).collect();
+        let shown = limit.min(expected.len());
+        assert_eq!(found, expected[..shown], "at {at}");
+        assert_eq!(list.more, shown < expected.len());
+    }
+}
+
+#[tokio::test]
+async fn rooms_are_listed_in_order_whether_or_not_their_times_are_written_down() {
+    let (directory, hand) = (tempfile::tempdir().unwrap(), Hand::at(1));
+    let open = || Embedded::open_with(Some(directory.path()), Limits::embedded(), hand.clock());
+    let (mut log, mut rooms) = (open().unwrap(), Rooms::new());
+    for at in 1..=14 {
+        hand.set(at);
+        // One is busy, two are now and then, and one is quiet from now on.
+        let others = [format!("seldom {}", at % 2), format!("once {at}")];
+        let names = std::iter::repeat_n("busy".to_owned(), 700).chain(others);
+        let mut calls = Vec::new();
+        for (number, room) in names.enumerate() {
+            set(&mut rooms, &room, at);
+            calls.push(log.append(draft(&room, at as usize * 1_000 + number)));
+        }
+        for call in calls {
+            within(call).await.unwrap();
+        }
+        if at % 5 == 0 {
+            let made = format!("made {at}");
+            assert!(within(log.create_room(&made, "".into())).await.unwrap());
+            set(&mut rooms, &made, at);
+        }
+        assert_listed(&log, &rooms, at).await;
+        if at % 4 == 0 {
+            within(log.close()).await;
+            log = open().unwrap();
+            assert_listed(&log, &rooms, at).await;
+        }
+    }
+    let sql = "SELECT min(listed) FROM log";
+    let listed = on_writer(&log, move |db| db.query_row(sql, [], |row| row.get(0))).await;
+    assert_eq!(listed, Ok(5 * 1_024), "some are written down, those of the newest aren't");
+}
+
 #[tokio::test]
 async fn room_is_listed_after_its_newest_entry_has_passed_its_age() {
     let hand = Hand::at(1_000_000);

@@ -72,6 +72,77 @@ async fn ids_are_remembered_for_their_window_and_then_swept() {
 }
 
 #[tokio::test]
+async fn ids_that_an_earlier_release_has_remembered_are_remembered() {
+    let (_directory, log) = on_disk();
+    let redaction = |text| Draft { target: Some(1), redact: Some("gone".into()), ..draft(text, 2) };
+    let drafts = [draft("lobby", 1), redaction("lobby")];
+    for draft in drafts.clone() {
+        within(log.append(draft)).await.unwrap();
+    }
+    on_writer(&log, |db| {
+        // What SHA-1 makes of the lengths, or ones, and of what has them, and of the texts.
+        db.execute_batch(
+            "UPDATE ids SET content = x'33e9ee8c60105d7a5b80e09fd669adb65248eeb3' WHERE seq = 1;
+             UPDATE ids SET content = x'fb662359315421101cfc0b87bbabfc813974b78b' WHERE seq = 2",
+        )
+        .unwrap();
+    })
+    .await;
+    for (seq, draft) in (1..).zip(drafts) {
+        let again = within(log.append(draft.clone())).await.unwrap();
+        assert_eq!((again.seq, again.duplicate), (seq, true));
+        let other = Draft { bytes: "something else".into(), ..draft };
+        assert_eq!(within(log.append(other)).await, Err(AppendError::Conflict));
+    }
+}
+
+#[tokio::test]
+async fn what_is_targeted_is_part_of_what_an_id_stands_for() {
+    let log = Embedded::open(None, Limits::memory()).unwrap();
+    for number in 1..=2 {
+        append(&log, "lobby", number).await;
+    }
+    let plain = draft("lobby", 3);
+    let reaction = |target| Draft { target: Some(target), ..plain.clone() };
+    let redaction = |text: &'static str| Draft { redact: Some(text.into()), ..reaction(1) };
+    let drafts = [plain.clone(), reaction(1), reaction(2), redaction("x"), redaction("y")];
+    for (first, others) in (0..drafts.len()).map(|first| (first, &drafts)) {
+        let named = |draft: &Draft| Draft { id: format!("id {first}").into(), ..draft.clone() };
+        assert!(!within(log.append(named(&others[first]))).await.unwrap().duplicate);
+        for (other, draft) in others.iter().enumerate() {
+            let again = within(log.append(named(draft))).await;
+            match again {
+                Ok(appended) => assert!(first == other && appended.duplicate),
+                Err(error) => assert!(first != other && error == AppendError::Conflict),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn log_of_which_all_is_trimmed_goes_on_where_it_was() {
+    let (directory, hand) = (tempfile::tempdir().unwrap(), Hand::at(DAY));
+    let age = Duration::from_secs(1);
+    let limits = Limits { room_age: age, partition_age: age, ..Limits::default() };
+    let log = open(Some(&directory), &limits, &hand);
+    for (number, room) in ["lobby", "other", "lobby"].into_iter().enumerate() {
+        hand.set(DAY + number as u64);
+        append(&log, room, number).await;
+    }
+    hand.set(DAY + 70_000);
+    swept(&log, "entries", 0).await;
+    within(log.close()).await;
+    hand.set(5);
+    let log = open(Some(&directory), &limits, &hand);
+    assert_eq!(within(log.head(Partition(0))).await.unwrap().seq, 3);
+    let rooms = within(log.rooms(9)).await.unwrap().rooms;
+    let rooms: Vec<_> = rooms.iter().map(|room| (&*room.room, room.head, room.at)).collect();
+    assert_eq!(rooms, [("lobby", 2, DAY + 2), ("other", 1, DAY + 1)]);
+    let Appended { seq, offset, at, .. } = append(&log, "lobby", 7).await;
+    assert_eq!((seq, offset, at), (4, 3, DAY + 2), "time doesn't go back either");
+}
+
+#[tokio::test]
 async fn old_entries_are_gone_at_once_and_deleted_later() {
     let (directory, hand) = (tempfile::tempdir().unwrap(), Hand::at(DAY));
     let age = Duration::from_secs(1_000);

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 pub(crate) use self::sessions::check_names;
 pub use self::{
-    deliveries::{Deliverer, Deliveries, TAKEN_MAX, deliveries},
+    deliveries::{DELIVERIES_TAKEN_MAX, Deliverer, Deliveries, deliveries},
     instances::{Instance, Instances},
     mail::{Mail, Recipient},
     names::Names,

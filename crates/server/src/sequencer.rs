@@ -293,7 +293,7 @@ impl Task {
         effects: &mut Vec<Effect>,
     ) {
         let repairing = &mut self.repairing[usize::from(partition.0)];
-        // For nobody, as nearly all are; for how many it is is known when it has its place.
+        // Noted as for nobody, which is what nearly all are for.
         let heard = match &followed {
             Followed::Behind => {
                 *repairing = true;

@@ -10,10 +10,10 @@ use tokio::sync::Notify;
 use super::Delivery;
 
 /// The most deliveries that are taken out of a queue at once; the others keep their places.
-pub const TAKEN_MAX: usize = 512;
+pub const DELIVERIES_TAKEN_MAX: usize = 512;
 
 /// Memory of a queue that was once longer than this is given back when it is empty.
-const KEPT_MAX: usize = 4 * TAKEN_MAX;
+const KEPT_MAX: usize = 4 * DELIVERIES_TAKEN_MAX;
 
 /// Makes a queue in which at most so many deliveries wait.
 pub fn deliveries(limit: usize) -> (Deliverer, Deliveries) {
@@ -136,12 +136,12 @@ impl Deliveries {
     }
 
     /// Waits for deliveries, and puts what there is behind what is in `all`, at most
-    /// [`TAKEN_MAX`]. Says how many there were: none where deliveries have ended. Nothing is lost if
+    /// [`DELIVERIES_TAKEN_MAX`]. Says how many there were: none where deliveries have ended. Nothing is lost if
     /// the future is dropped.
     pub async fn recv_many(&mut self, all: &mut VecDeque<Delivery>) -> usize {
         self.take(|waiting| {
-            let taken = waiting.len().min(TAKEN_MAX);
-            if all.is_empty() && waiting.len() <= TAKEN_MAX {
+            let taken = waiting.len().min(DELIVERIES_TAKEN_MAX);
+            if all.is_empty() && waiting.len() <= DELIVERIES_TAKEN_MAX {
                 std::mem::swap(all, waiting);
             } else {
                 all.extend(waiting.drain(..taken));
@@ -243,7 +243,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_limit_counts_deliveries_and_so_much_is_taken_at_once() {
-        let limit = 2 * TAKEN_MAX;
+        let limit = 2 * DELIVERIES_TAKEN_MAX;
         let (deliverer, mut deliveries) = deliveries(limit);
         assert!(!deliverer.deliver_all(&mut signals(0..limit + 1), 3));
         assert_eq!(deliverer.room(), 3);
@@ -251,8 +251,8 @@ mod tests {
         assert!(!deliverer.deliver(signal(limit)));
         let mut all = VecDeque::new();
         for turn in 0..2 {
-            assert_eq!(deliveries.recv_many(&mut all).await, TAKEN_MAX);
-            assert_eq!(deliverer.room(), (turn + 1) * TAKEN_MAX);
+            assert_eq!(deliveries.recv_many(&mut all).await, DELIVERIES_TAKEN_MAX);
+            assert_eq!(deliverer.room(), (turn + 1) * DELIVERIES_TAKEN_MAX);
         }
         assert_eq!(numbers(all), (0..limit).collect::<Vec<_>>());
         assert!(deliveries.try_recv().is_none());

@@ -55,6 +55,7 @@ impl Names {
     }
 
     /// The bytes of all three.
+    #[inline]
     pub fn len(&self) -> usize {
         self.text.len()
     }
@@ -70,6 +71,7 @@ impl Names {
     }
 
     /// The room's key as bytes: whoever only compares need not see it as a text.
+    #[inline]
     pub fn room_bytes(&self) -> &[u8] {
         &self.text[..self.room_end as usize]
     }

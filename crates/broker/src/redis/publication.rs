@@ -34,9 +34,6 @@ const BLOCK: usize = 32 << 10;
 /// An entry of more bytes has memory of its own.
 const SHARING_MAX: usize = 1 << 10;
 
-/// What a number grows by when so many digits follow it.
-const POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
-
 /// So many digits are no number above the largest one, whichever they are.
 const DIGITS_SAFE: usize = 19;
 
@@ -226,31 +223,37 @@ impl<'a> Reading<'a> {
 
     /// The next words as numbers. Every entry has many, so they are read in one go.
     fn numbers<const COUNT: usize>(&mut self) -> Result<[u64; COUNT], Undecodable> {
-        let (line, mut numbers, mut at) = (self.rest, [0_u64; COUNT], 0);
+        let (mut line, mut numbers) = (self.rest, [0_u64; COUNT]);
         for number in &mut numbers {
-            let start = at;
-            while let Some((digits, count)) = digits_at(line, at) {
-                *number = number.wrapping_mul(POWERS[count]).wrapping_add(digits);
-                at += count;
-                if !line.get(at).is_some_and(u8::is_ascii_digit) {
+            let mut digits = 0;
+            for byte in line {
+                let digit = byte.wrapping_sub(b'0');
+                if digit > 9 {
                     break;
                 }
+                *number = number.wrapping_mul(10).wrapping_add(digit.into());
+                digits += 1;
             }
-            if at - start > DIGITS_SAFE {
-                *number = long_number(&line[start..at])?;
+            let (word, rest) = line.split_at(digits);
+            if digits > DIGITS_SAFE {
+                *number = long_number(word)?;
             }
-            match line.get(at) {
-                Some(b' ') if at > start => at += 1,
-                Some(b'\n') if at > start => {}
+            line = match rest {
+                [b' ', behind @ ..] if digits > 0 => behind,
+                [b'\n', ..] if digits > 0 => rest,
                 _ => return Err(Undecodable),
-            }
+            };
         }
-        self.rest = &line[at..];
+        self.rest = line;
         Ok(numbers)
     }
 
     /// Skips what a later release may have added.
     fn end_line(&mut self) -> Result<(), Undecodable> {
+        if let [b'\n', rest @ ..] = self.rest {
+            self.rest = rest;
+            return Ok(());
+        }
         let end = self.rest.iter().position(|byte| *byte == b'\n').ok_or(Undecodable)?;
         self.take(end + 1).map(drop)
     }
@@ -277,33 +280,6 @@ impl<'a> Reading<'a> {
         let target = (target > 0).then_some(target);
         Ok(Entry { seq, offset, at, target, room, of_user, of_id, rest: self.rest })
     }
-}
-
-/// The digits from here on, eight at most, as a number, and how many they are.
-fn digits_at(line: &[u8], at: usize) -> Option<(u64, usize)> {
-    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
-    const ABOVE_NINE: u64 = u64::from_le_bytes([0x80 - 10; 8]);
-    const HIGH_BITS: u64 = u64::from_le_bytes([0x80; 8]);
-    const FIRST_OF_FOUR: u64 = u64::from_le_bytes([0xff, 0, 0, 0, 0xff, 0, 0, 0]);
-    let Some(eight) = line.get(at..).and_then(<[u8]>::first_chunk::<8>) else {
-        // Only at the very end, where next to nothing follows the numbers.
-        let digit = line.get(at)?.wrapping_sub(b'0');
-        return (digit <= 9).then_some((digit.into(), 1));
-    };
-    // All eight bytes at once; the first one is the lowest. A carry can only reach those that
-    // follow a byte which is no digit, and these don't count.
-    let digits = u64::from_le_bytes(*eight) ^ ZEROS;
-    let others = (digits.wrapping_add(ABOVE_NINE) | digits) & HIGH_BITS;
-    let count = others.trailing_zeros() as usize / 8;
-    if count == 0 {
-        return None;
-    }
-    // Zeros before the first one; then the ones are added up to twos, and these to all.
-    let ones = digits << (64 - 8 * count);
-    let twos = ones.wrapping_mul(10).wrapping_add(ones >> 8);
-    let high = (twos & FIRST_OF_FOUR).wrapping_mul(100 | (1_000_000 << 32));
-    let low = ((twos >> 16) & FIRST_OF_FOUR).wrapping_mul(1 | (10_000 << 32));
-    Some((high.wrapping_add(low) >> 32, count))
 }
 
 #[cold]

@@ -91,12 +91,12 @@ impl Messages {
 
 /// Where the text is that begins here with its length, if it is whole.
 fn text(bytes: &[u8], at: usize) -> Option<Range<usize>> {
-    let line = bytes.get(at..)?.strip_prefix(b"$")?;
+    let [b'$', line @ ..] = bytes.get(at..)? else { return None };
     let (mut length, mut digits) = (0, 0);
-    while let Some(digit) = line.get(digits).map(|byte| byte.wrapping_sub(b'0'))
-        && digit <= 9
-        && digits < DIGITS_MAX
-    {
+    for digit in line.iter().take(DIGITS_MAX).map(|byte| byte.wrapping_sub(b'0')) {
+        if digit > 9 {
+            break;
+        }
         length = 10 * length + usize::from(digit);
         digits += 1;
     }

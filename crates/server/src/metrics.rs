@@ -1,8 +1,9 @@
 //! What the chat counts; connections and fan-out are counted by `gateway` and `hub`. All metrics
 //! bear the prefix `palabre_`.
 
-use std::fmt::Write;
+use std::{fmt::Write, sync::OnceLock};
 
+use chat::Code;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -63,6 +64,8 @@ pub struct Metrics {
     pub frames_out: Counter,
     /// Appends by outcome.
     pub appends: Family<Outcome, Counter>,
+    /// The one of them that is counted for nearly every message; there as soon as there is one.
+    stored: OnceLock<Counter>,
     /// From the command to the log's answer, in seconds.
     pub append_seconds: Histogram,
     /// Events of stock clients that no rule knows.
@@ -100,6 +103,7 @@ impl Metrics {
             entries_in: Counter::default(),
             frames_out: Counter::default(),
             appends: Family::default(),
+            stored: OnceLock::new(),
             append_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 18)),
             unknown_events: Counter::default(),
             signals_dropped: Counter::default(),
@@ -164,6 +168,25 @@ impl Metrics {
         metrics
     }
 
+    /// Counts an entry that was appended, or had been before.
+    pub fn count_appended(&self, duplicate: bool) {
+        if duplicate {
+            self.count_append("duplicate");
+        } else {
+            let counter = || self.appends.get_or_create_owned(&Outcome { outcome: "stored" });
+            self.stored.get_or_init(counter).inc();
+        }
+    }
+
+    /// Counts an entry that was not appended.
+    pub fn count_not_appended(&self, code: Code) {
+        self.count_append(code.as_str());
+    }
+
+    fn count_append(&self, outcome: &'static str) {
+        self.appends.get_or_create(&Outcome { outcome }).inc();
+    }
+
     /// Counts an attempt to take up a session.
     pub fn count_recovery(&self, outcome: Recovered) {
         self.recoveries.get_or_create(&Outcome { outcome: outcome.as_str() }).inc();
@@ -177,4 +200,30 @@ pub fn encode(registry: &Registry) -> String {
         write!(text, "# the metrics could not be written").expect("a String takes all");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn appends_are_counted_by_outcome_from_the_first_on() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry);
+        let counted = || {
+            let text = encode(&registry);
+            let lines = text.lines().filter(|line| line.starts_with("appends_total"));
+            let mut lines: Vec<String> = lines.map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        assert!(counted().is_empty());
+        for duplicate in [false, true, false] {
+            metrics.count_appended(duplicate);
+        }
+        metrics.count_not_appended(Code::Conflict);
+        let want = [("conflict", 1), ("duplicate", 1), ("stored", 2)];
+        let line = |(outcome, count)| format!("appends_total{{outcome=\"{outcome}\"}} {count}");
+        assert_eq!(counted(), want.map(line));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use broker::{AppendError, Draft, Range};
+use broker::{AppendError, Appended, Draft, Range};
 use chat::{Code, Entry, Message, Refusal, RoomKey, command::Position, render};
 use gateway::{Ack, BoxFuture, Socket};
 use tokio::time::Instant;
@@ -11,7 +11,7 @@ use super::{
     super::{Chat, identity, member::Member},
     unavailable, unreadable,
 };
-use crate::{clock::wall_ms, metrics::Outcome};
+use crate::clock::wall_ms;
 
 impl Chat {
     /// Puts a message into the log. Its place among the sender's messages is taken before this
@@ -33,10 +33,11 @@ impl Chat {
         let before = member.message_before();
         let reply_to = message.reply_to.clone();
         let draft = draft(member, &room, message);
+        let id = draft.id.clone();
         if before.is_none() && reply_to.is_none() {
-            let (asked, appended) = (Asked::now(), self.0.broker.append(draft.clone()));
+            let (asked, appended) = (Asked::now(), self.0.broker.append(draft));
             return Some(Box::pin(async move {
-                let answer = chat.appended(&draft, asked, appended.await);
+                let answer = chat.appended(&room, &id, asked, appended.await);
                 chat.answer(&socket, ack, answer).await;
                 chat.sent(&socket, &room, was_typing).await;
             }));
@@ -53,9 +54,9 @@ impl Chat {
             };
             let answer = match found {
                 Ok(()) => {
-                    let (asked, appended) = (Asked::now(), chat.0.broker.append(draft.clone()));
+                    let (asked, appended) = (Asked::now(), chat.0.broker.append(draft));
                     drop(place);
-                    chat.appended(&draft, asked, appended.await)
+                    chat.appended(&room, &id, asked, appended.await)
                 }
                 Err(refusal) => {
                     drop(place);
@@ -91,35 +92,30 @@ impl Chat {
     /// What the log's answer means for the sender.
     fn appended(
         &self,
-        draft: &Draft,
+        room: &RoomKey,
+        id: &str,
         asked: Asked,
-        appended: Result<broker::Appended, AppendError>,
+        appended: Result<Appended, AppendError>,
     ) -> Result<String, Refusal> {
         self.0.metrics.append_seconds.observe(asked.at.elapsed().as_secs_f64());
-        let (outcome, answer) = match appended {
+        match appended {
             Ok(at) => {
-                self.0.traces.accepted(&draft.room, asked.wall_ms, &at);
-                let place = render::Place {
-                    room: &draft.room,
-                    epoch: at.epoch.as_str(),
-                    offset: at.offset,
-                    id: &draft.id,
-                    user: &draft.user,
-                    at: at.at,
-                };
-                let outcome = if at.duplicate { "duplicate" } else { "stored" };
-                (outcome, Ok(render::appended(&place, at.duplicate)))
+                self.0.traces.accepted(room.as_str(), asked.wall_ms, &at);
+                self.0.metrics.count_appended(at.duplicate);
+                let Appended { epoch, offset, at, duplicate, seq: _ } = at;
+                let (room, epoch) = (room.as_str(), epoch.as_str());
+                let place = render::Place { room, epoch, offset, id, user: "", at };
+                Ok(render::appended(&place, duplicate))
             }
             Err(error) => {
                 let refusal = refusal_of(&error);
                 if !matches!(error, AppendError::Conflict) {
-                    tracing::warn!(room = %draft.room, %error, "an entry was not appended");
+                    tracing::warn!(%room, %error, "an entry was not appended");
                 }
-                (refusal.code.as_str(), Err(refusal))
+                self.0.metrics.count_not_appended(refusal.code);
+                Err(refusal)
             }
-        };
-        self.0.metrics.appends.get_or_create(&Outcome { outcome }).inc();
-        answer
+        }
     }
 }
 
@@ -154,17 +150,18 @@ fn refusal_of(error: &AppendError) -> Refusal {
 
 fn draft(member: &Member, room: &RoomKey, message: Message) -> Draft {
     let Message { id, text, reply_to } = message;
-    let id = id.map_or_else(identity::random_text::<15>, |id| id.as_str().to_owned());
     // A text has no NUL, so no text and reply can be taken for another one's.
-    let content = match &reply_to {
-        Some(Position { epoch, offset }) => format!("{text}\0{epoch}.{offset}"),
-        None => text.to_string(),
+    let replies = reply_to.as_ref().map(|Position { epoch, offset }| format!("\0{epoch}.{offset}"));
+    let bytes = Entry::message(&member.name(), &text).in_reply_to(reply_to).encode();
+    let content = match replies {
+        Some(replies) => [text.into(), replies].concat(),
+        None => text.into(),
     };
     Draft {
         room: room.as_str().into(),
         user: (*member.user).into(),
-        id: id.into(),
-        bytes: Entry::message(&member.name(), &text).in_reply_to(reply_to).encode(),
+        id: id.map_or_else(|| identity::random_text::<15>().into(), Into::into),
+        bytes,
         target: None,
         redact: None,
         content: Some(content.into()),

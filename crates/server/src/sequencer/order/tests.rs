@@ -101,6 +101,26 @@ fn each_audience_gets_its_own_frame_and_only_if_it_is_there() {
 }
 
 #[test]
+fn the_frames_of_an_entry_are_these() {
+    let mut order = started();
+    for audience in Audience::ALL {
+        key(&mut order, audience, Some(GENERAL));
+    }
+    for (seq, said, json) in [(11, "hi \"all\"\n", r#""hi \"all\"\n""#), (12, "é", r#""é""#)] {
+        let epoch = epoch();
+        let want = [
+            format!(r#"42["entry",{{"room":"{GENERAL}","epoch":"{epoch}","offset":{seq},"#,)
+                + &format!(r#""id":"0123456789","user":"u","at":1,"kind":"message","#)
+                + &format!(r#""name":"Ada","text":{json},"via":"socket"}}]"#),
+            format!(r#"42["chat message",{json},"{epoch}.{seq}"]"#),
+            format!(r#"42["chat message",{json}]"#),
+        ];
+        let want = want.map(|text| format!("{:?}", wire::Part::Text(&text)));
+        assert_eq!(texts(&run(&mut order, entry(seq, GENERAL, said))), want);
+    }
+}
+
+#[test]
 fn what_is_no_message_sends_stock_clients_nothing() {
     let mut order = started();
     key(&mut order, Audience::Stock, Some(GENERAL));

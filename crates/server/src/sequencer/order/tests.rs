@@ -108,10 +108,10 @@ fn the_frames_of_an_entry_are_these() {
     }
     for (seq, said, json) in [(11, "hi \"all\"\n", r#""hi \"all\"\n""#), (12, "é", r#""é""#)] {
         let epoch = epoch();
+        let place = format!(r#""room":"{GENERAL}","epoch":"{epoch}","offset":{seq}"#);
+        let named = r#""id":"0123456789","user":"u","at":1,"kind":"message","name":"Ada""#;
         let want = [
-            format!(r#"42["entry",{{"room":"{GENERAL}","epoch":"{epoch}","offset":{seq},"#,)
-                + &format!(r#""id":"0123456789","user":"u","at":1,"kind":"message","#)
-                + &format!(r#""name":"Ada","text":{json},"via":"socket"}}]"#),
+            format!(r#"42["entry",{{{place},{named},"text":{json},"via":"socket"}}]"#),
             format!(r#"42["chat message",{json},"{epoch}.{seq}"]"#),
             format!(r#"42["chat message",{json}]"#),
         ];

@@ -175,8 +175,7 @@ impl Session {
             return Flow::Close(reason);
         }
         let is_pong = matches!(packet, Packet::Pong(_));
-        let (now, rhythm) = (self.core.clock.now(), self.core.config.rhythm());
-        self.state.lock().heartbeat.on_packet(now, is_pong, rhythm);
+        self.state.lock().packet(is_pong, &self.core);
         self.core.metrics.counts().packets_received.inc();
         let flow = match packet {
             Packet::Text(_) | Packet::Binary(_) if inbound.deaf => Flow::Continue,
@@ -345,6 +344,13 @@ impl Session {
 }
 
 impl State {
+    /// A packet came. While no ping is out it means nothing, and the clock isn't asked.
+    fn packet(&mut self, is_pong: bool, core: &Core) {
+        if self.heartbeat.is_waiting() {
+            self.heartbeat.on_packet(core.clock.now(), is_pong, core.config.rhythm());
+        }
+    }
+
     fn beat(&mut self, now: Duration, rhythm: Rhythm) -> Beat {
         let beat = self.heartbeat.on_timer(now, rhythm);
         // While nothing is read a pong can't be seen; and then what came meanwhile is looked at

@@ -68,7 +68,7 @@ impl Heartbeat {
         if now < deadline {
             return Beat::Wait(deadline);
         }
-        if self.state != State::Quiet {
+        if self.is_waiting() {
             return Beat::TimedOut;
         }
         let due = deadline.saturating_add(rhythm.timeout);
@@ -76,6 +76,11 @@ impl Heartbeat {
         self.deadline = nanos(due.max(now.saturating_add(half)));
         self.state = State::Waiting { restarted: false };
         Beat::Ping
+    }
+
+    /// Whether a ping is out: only then a packet from the client changes anything.
+    pub fn is_waiting(&self) -> bool {
+        self.state != State::Quiet
     }
 
     /// Takes note of a packet from the client. A pong that nobody asked for changes nothing.

@@ -75,13 +75,28 @@ fn stored() {
     }
 }
 
+const PLACE: Place<'static> = Place {
+    room: "general",
+    epoch: "one-epochs-name1",
+    offset: 1234,
+    id: "0123456789abcdef",
+    user: "guest-7",
+    at: 1_800_000_000_000,
+};
+
+#[library_benchmark]
+#[bench::of_100()]
+fn appended() {
+    for _ in 0..TIMES {
+        black_box(render::appended(black_box(&PLACE), false));
+    }
+}
+
 #[library_benchmark]
 #[bench::of_100(Entry::message("Ada", TEXT).encode())]
 fn for_palabre(entry: Bytes) -> Bytes {
-    let (room, epoch, id, user) = ("general", "one-epochs-name1", "0123456789abcdef", "guest-7");
-    let place = Place { room, epoch, offset: 1234, id, user, at: 1_800_000_000_000 };
     for _ in 0..TIMES {
-        black_box(render::entry(&place, black_box(&entry)));
+        black_box(render::entry(&PLACE, black_box(&entry)));
     }
     entry
 }
@@ -96,5 +111,5 @@ fn for_stock(entry: Bytes) -> Bytes {
 }
 
 library_benchmark_group!(name = command, benchmarks = [accepted, refused, stock]);
-library_benchmark_group!(name = entry, benchmarks = [stored, for_palabre, for_stock]);
+library_benchmark_group!(name = entry, benchmarks = [stored, appended, for_palabre, for_stock]);
 main!(library_benchmark_groups = [command, entry]);

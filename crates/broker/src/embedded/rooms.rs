@@ -78,21 +78,16 @@ fn listed(db: &Connection) -> rusqlite::Result<u64> {
 
 /// Writes the times of the rooms whose newest entry isn't behind `to`.
 fn write_times(db: &Connection, to: u64) -> rusqlite::Result<()> {
-    let mut newest = db.prepare_cached(
-        "SELECT room, offset, at FROM entries
-         WHERE seq > (SELECT listed FROM log) AND seq <= ?1 ORDER BY seq DESC",
+    let mut quiet = db.prepare_cached(
+        "SELECT e.room, e.at FROM entries e
+         WHERE e.seq > (SELECT listed FROM log) AND e.seq <= ?1 AND NOT EXISTS
+           (SELECT 1 FROM entries next WHERE next.room = e.room AND next.offset = e.offset + 1)",
     )?;
-    let mut write = db.prepare_cached(
-        "UPDATE rooms SET at = max(at, ?2) WHERE key = ?1
-         AND NOT EXISTS (SELECT 1 FROM entries WHERE room = ?1 AND offset = ?3 + 1)",
-    )?;
-    let mut seen = HashSet::<i64, RandomState>::default();
-    let mut rows = newest.query([signed(to)])?;
+    let mut write = db.prepare_cached("UPDATE rooms SET at = max(at, ?2) WHERE key = ?1")?;
+    let mut rows = quiet.query([signed(to)])?;
     while let Some(row) = rows.next()? {
-        let [room, offset, at] = [row.get(0)?, row.get(1)?, row.get(2)?];
-        if seen.insert(room) {
-            write.execute([room, at, offset])?;
-        }
+        let values: [i64; 2] = [row.get(0)?, row.get(1)?];
+        write.execute(values)?;
     }
     db.prepare_cached("UPDATE log SET listed = ?1")?.execute([signed(to)]).map(drop)
 }

@@ -256,9 +256,12 @@ impl Part {
         let mut left = self.clone();
         left.epoch = epoch;
         left.log.truncate(usize::try_from(up_to).unwrap_or(usize::MAX));
+        // What was trimmed can't reach beyond what there is.
+        left.trimmed = left.trimmed.min(left.log.len() as u64);
         for room in left.rooms.values_mut() {
             room.seqs.retain(|seq| *seq <= up_to);
             room.ids.retain(|_, before| before.seq <= up_to);
+            room.trimmed = room.trimmed.min(room.seqs.len() as u64);
         }
         left.rooms.retain(|_, room| !room.seqs.is_empty());
         left

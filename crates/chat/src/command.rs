@@ -138,7 +138,13 @@ impl Message {
     pub fn from_stock(args: &[&str], limits: &Limits) -> Result<Self, Refusal> {
         let first = args.first().ok_or_else(|| Refusal::bad_request("there is no text"))?;
         let what = "a message is a string, or an object with a string 'text'";
-        let (text, id) = match serde_json::from_str(first) {
+        // What is plainly a text needn't be kept until it is known which of the two it is.
+        let read = if first.starts_with('"') {
+            serde_json::from_str(first).map(StockMessage::Text)
+        } else {
+            serde_json::from_str(first)
+        };
+        let (text, id) = match read {
             Ok(StockMessage::Text(text)) => {
                 (text, args.get(1).and_then(|arg| serde_json::from_str::<String>(arg).ok()))
             }

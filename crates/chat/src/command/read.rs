@@ -176,7 +176,9 @@ pub(super) fn text_within(text: Cow<'_, str>, limits: &Limits) -> Result<Box<str
     if text.is_empty() {
         return Err(Refusal::bad_request("the text is empty"));
     }
-    if text.contains('\0') {
+    // To the end in any case, which the compiler makes fast.
+    let is_nul = |byte| matches!(byte, b'\0');
+    if text.bytes().fold(false, |any, byte| any | is_nul(byte)) {
         return Err(Refusal::bad_request("a text can't have NUL in it"));
     }
     // Bytes bound characters from above, which spares counting most texts.

@@ -107,7 +107,7 @@ impl Chat {
             return None;
         }
         let message = if event.attachments.is_empty() {
-            Message::from_stock(&args.texts(), &self.0.limits)
+            Message::from_stock(args.texts(), &self.0.limits)
         } else {
             Err(Refusal::bad_request("a message is text, not binary"))
         };
@@ -119,7 +119,7 @@ impl Chat {
 
     fn palabre_event(&self, socket: &Arc<Socket>, event: Event) -> Option<BoxFuture<()>> {
         let args = event.args();
-        match Command::parse(&args.name, &args.texts(), &self.0.limits) {
+        match Command::parse(&args.name, args.texts(), &self.0.limits) {
             None => {
                 self.0.metrics.unknown_events.inc();
                 let refusal = Refusal::bad_request("this release has no such command");

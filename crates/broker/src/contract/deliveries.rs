@@ -136,8 +136,8 @@ impl Deliveries {
     }
 
     /// Waits for deliveries, and puts what there is behind what is in `all`, at most
-    /// [`DELIVERIES_TAKEN_MAX`]. Says how many there were: none where deliveries have ended. Nothing is lost if
-    /// the future is dropped.
+    /// [`DELIVERIES_TAKEN_MAX`]. Says how many there were: none where deliveries have ended.
+    /// Nothing is lost if the future is dropped.
     pub async fn recv_many(&mut self, all: &mut VecDeque<Delivery>) -> usize {
         self.take(|waiting| {
             let taken = waiting.len().min(DELIVERIES_TAKEN_MAX);

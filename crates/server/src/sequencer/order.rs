@@ -431,15 +431,17 @@ impl Order {
         }
     }
 
-    /// The rooms of a partition that clients of this kind are in, with their topics.
+    /// The rooms of a partition that clients of this kind are in, with their topics: in the order in
+    /// which they came to be here, so that a run of the simulation can be repeated.
     fn topics_of(&self, partition: Partition, audience: Audience) -> Vec<(Box<str>, Topic)> {
         let partitions = self.heads.len() as u16;
-        let held = self.rooms.iter();
-        held.filter(|(name, room)| {
+        let held = self.rooms.iter().filter(|(name, room)| {
             partition_of(&name.0, partitions) == partition && room.has(audience)
-        })
-        .map(|(name, room)| (name.0.clone(), room.topic(audience)))
-        .collect()
+        });
+        let mut topics: Vec<_> =
+            held.map(|(name, room)| (name.0.clone(), room.topic(audience))).collect();
+        topics.sort_unstable_by_key(|(_, topic)| *topic);
+        topics
     }
 
     /// The state of every partition, where all are known.

@@ -222,6 +222,19 @@ fn a_lost_past_is_told_to_palabre_clients_and_closes_stock_clients() {
 }
 
 #[test]
+fn rooms_are_told_of_a_lost_past_in_the_order_in_which_they_came() {
+    let mut order = started();
+    let names: Vec<String> = (0..20).map(|number| format!("room-{number}")).collect();
+    for name in &names {
+        key(&mut order, Audience::Palabre, Some(name));
+    }
+    let head = Head { epoch: Epoch::from_random(*b"another one here"), seq: 0 };
+    let effects = run(&mut order, followed(Followed::Reset(head)));
+    let [Effect::Reset(_, rooms)] = &effects[..] else { panic!("{effects:?}") };
+    assert!(rooms.iter().map(|(name, _)| &**name).eq(names.iter().map(String::as_str)));
+}
+
+#[test]
 fn what_is_told_to_a_stock_client_bears_the_cursor() {
     let mut order = started();
     let (key, _) = key(&mut order, Audience::Stock, Some(GENERAL));

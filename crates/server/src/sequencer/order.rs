@@ -431,8 +431,8 @@ impl Order {
         }
     }
 
-    /// The rooms of a partition that clients of this kind are in, with their topics: in the order in
-    /// which they came to be here, so that a run of the simulation can be repeated.
+    /// The rooms of a partition that clients of this kind are in, with their topics, in the order
+    /// in which they came to be here: so a run of the simulation can be repeated.
     fn topics_of(&self, partition: Partition, audience: Audience) -> Vec<(Box<str>, Topic)> {
         let partitions = self.heads.len() as u16;
         let held = self.rooms.iter().filter(|(name, room)| {

@@ -49,7 +49,8 @@ between two instances and Redis.
 - **Many rooms.** A message has to be read, stored, ordered and acknowledged, whoever \
 gets it; with ten receivers that is shared by ten. On six instances each hears of each \
 message, and the floor, which has to do the same, is above the goal there as well: a \
-delivery costs it 1.6 times what it costs in one room.
+delivery costs it 1.6 times what it costs in one room (`cargo xtask bench peers \
+--only rooms --only growth`).
 - **Skipping an entry** of a room that nobody is in (see [capacity.md](capacity.md)): \
 each one is kept in memory for clients that come back, and for repairing the log.
 ";
